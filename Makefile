@@ -1,0 +1,63 @@
+# What a newcomer needs: `make demo`, `make test`. Everything else is in `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.8
+SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench lock golden clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed ## Make .venv with everything (.venv/bin/seatrial)
+
+# The locked dependencies; hashes are checked.
+$(VENV)/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $$($(PYTHON) --version) was found; set PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "the venv module is missing; on Debian: apt install python3-venv"; rm -rf $(VENV); exit 2; }
+	@echo "installing the locked dependencies"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@touch $@
+
+# The wheels of both distributions, installed: the tests test what users get.
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml runtime/pyproject.toml README.md runtime/README.md $(SOURCES)
+	@echo "building and installing seatrial and seatrial-runtime"
+	@rm -rf dist
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist runtime
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall --compile-bytecode dist/*.whl
+	@touch $@
+
+demo: setup ## Ship examples/furlong: the whole loop, about two minutes
+	@$(BIN)/seatrial ship examples/furlong
+
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## Lint, types, layers, workflow
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: setup ## Format and mend what a tool can mend
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: setup ## Run the benchmarks; results in benchmarks/results
+	@$(BIN)/python -m benchmarks
+
+golden: setup ## Write the golden files anew
+	@$(BIN)/python -m pytest -q --update-golden tests
+
+lock: ## Write requirements.lock anew from pyproject.toml
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header --no-emit-package seatrial-runtime --group dev -o requirements.lock \
+	  pyproject.toml runtime/pyproject.toml examples/furlong/requirements.txt
+
+clean: ## Remove what was built
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
