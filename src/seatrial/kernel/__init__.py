@@ -1,0 +1,1 @@
+"""The nouns of Seatrial as frozen values: no I/O, no clock, no chance."""

@@ -1,0 +1,89 @@
+"""Assessment: what a design would cost, whether it would hold, and what speaks against it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from seatrial.kernel.design import Design
+from seatrial.kernel.values import Value
+from seatrial.kernel.workload import Proof
+
+
+class CostLine(Value):
+    """One line of the monthly bill, with the source and date of its price."""
+
+    component: str
+    service: str
+    sku: str
+    quantity: Decimal
+    unit: str
+    unit_price_usd: Decimal
+    monthly_usd: Decimal
+    source: str
+    as_of: str
+
+
+class Unpriced(Value):
+    """A line whose price is not known; the design's total is then not known either."""
+
+    component: str
+    service: str
+    sku: str
+    region: str
+    reason: str
+
+
+class Bill(Value):
+    """The priced lines of a design, and those that could not be priced.
+
+    `monthly_usd` is none as long as anything is unpriced.
+    """
+
+    lines: tuple[CostLine, ...]
+    unpriced: tuple[Unpriced, ...] = ()
+    monthly_usd: Decimal | None
+
+
+class Finding(Value):
+    """What a rule found: `violated` rejects the design, `risk` and `note` are told."""
+
+    severity: Literal["violated", "risk", "note"]
+    rule: str
+    subject: str
+    sentence: str
+    proof: Proof
+    fix: str = ""
+
+
+class Promise(Value):
+    """What the queueing model says of a design at one request rate.
+
+    Latencies are counted at the load balancer, in milliseconds; `utilisation` is the busy share
+    of the processors the app's workers can use. Infinite latency is none: the queue never
+    empties. `availability_percent` is the product of the parts' SLAs, none when one has no SLA.
+    """
+
+    method: str
+    rate_rps: float
+    utilisation: float
+    latency_ms_p50: float | None
+    latency_ms_p95: float | None
+    latency_ms_p99: float | None
+    capacity_rps: float
+    availability_percent: float | None
+    inputs: tuple[Proof, ...] = ()
+
+
+class Assessment(Value):
+    """A design with its bill, its promise and its findings."""
+
+    design: Design
+    bill: Bill
+    promise: Promise
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def violations(self) -> tuple[Finding, ...]:
+        """The findings that reject the design."""
+        return tuple(finding for finding in self.findings if finding.severity == "violated")

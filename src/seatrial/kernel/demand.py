@@ -1,0 +1,86 @@
+"""Demand: what is asked of the app; and Settings, the whole of seatrial.toml."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from seatrial.kernel.values import Value
+
+SHAPES: dict[str, tuple[float, ...]] = {
+    "flat": (1.0,) * 24,
+    # Weight of each hour from midnight. Working hours and leisure, the two daily shapes most
+    # sites show; give 24 numbers of your own where you have them.
+    "office": (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 13, 11, 13, 14, 13, 11, 8, 5, 3, 2, 2, 1, 1),
+    "evening": (4, 2, 1, 1, 1, 1, 2, 3, 4, 5, 5, 6, 7, 7, 7, 8, 9, 11, 13, 15, 16, 14, 11, 7),
+}
+
+
+class Traffic(Value):
+    """How much is asked: `requests_per_day` spread over the 24 `hourly_weights`."""
+
+    requests_per_day: float = 20_000.0
+    hourly_weights: tuple[float, ...] = SHAPES["evening"]
+    route_weights: dict[str, float] = {}
+
+    @property
+    def peak_rps(self) -> float:
+        """Mean request rate of the busiest hour, in requests per second."""
+        return self.requests_per_day * max(self.hourly_weights) / sum(self.hourly_weights) / 3600
+
+
+class Slo(Value):
+    """What is promised to users: availability per month, latency at the load balancer."""
+
+    availability_percent: float = 99.9
+    latency_ms_p95: float = 500.0
+    latency_ms_p99: float = 1500.0
+
+
+class Budget(Value):
+    """What may be spent a month; none given means no limit."""
+
+    cost_usd_month: Decimal | None = None
+
+
+class Demand(Value):
+    """Traffic, SLO and budget, and where the app has to run."""
+
+    traffic: Traffic = Traffic()
+    slo: Slo = Slo()
+    budget: Budget = Budget()
+    region: str = "us-east-1"
+
+
+class AppSettings(Value):
+    """What only the author knows about the app; everything else is read from its source."""
+
+    name: str = ""
+    entry: str = ""
+    build: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    data_env: str = ""
+    ready_path: str = "/"
+    examples: dict[str, str] = {}
+
+
+class DeploySettings(Value):
+    """How the local engine runs the app."""
+
+    replicas: int = 2
+    port: int = 8080
+
+
+class MachineSettings(Value):
+    """What this machine costs, and since when, when it is to compete with the clouds."""
+
+    cost_usd_month: Decimal | None = None
+    cost_as_of: str = ""
+
+
+class Settings(Value):
+    """The whole of seatrial.toml."""
+
+    app: AppSettings = AppSettings()
+    demand: Demand = Demand()
+    deploy: DeploySettings = DeploySettings()
+    machine: MachineSettings = MachineSettings()

@@ -1,0 +1,30 @@
+"""Units and the one rounding rule for money."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+HOURS_PER_MONTH = Decimal(730)
+"""A billing month: 8,760 h / 12, the convention of the AWS pricing calculator."""
+
+SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
+DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+MIB_PER_GIB = 1024
+MICRO_USD = Decimal("0.000001")
+CENT = Decimal("0.01")
+
+
+def micro_usd(amount: Decimal) -> Decimal:
+    """Round an amount in USD to micro-dollars, half to even."""
+    return amount.quantize(MICRO_USD, rounding=ROUND_HALF_EVEN)
+
+
+def usd(amount: Decimal | None) -> str:
+    """Show an amount in USD the way a bill does; a price that is not known is never 0."""
+    return "unpriced" if amount is None else f"${amount.quantize(CENT):,}"
+
+
+def plain(number: Decimal) -> str:
+    """Show a decimal without exponent and without trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,175 @@
+"""seatrial.toml: read strictly, with the file, the line and the nearest known key in errors."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from seatrial.files import read_limited
+from seatrial.kernel.demand import (
+    SHAPES,
+    AppSettings,
+    Budget,
+    Demand,
+    DeploySettings,
+    MachineSettings,
+    Settings,
+    Slo,
+    Traffic,
+)
+from seatrial.kernel.errors import SettingsError
+from seatrial.kernel.values import Value
+
+FILE = "seatrial.toml"
+LIMIT_BYTES = 1024**2
+DATE = r"\d{4}-\d\d-\d\d"
+
+
+class DemandSection(Value):
+    """[demand] as written: `hourly_weights` is the name of a shape or 24 numbers."""
+
+    requests_per_day: float = Traffic().requests_per_day
+    hourly_weights: str | tuple[float, ...] = "evening"
+    route_weights: dict[str, float] = {}
+    region: str = Demand().region
+
+
+SECTIONS: dict[str, type[Value]] = {
+    "app": AppSettings,
+    "demand": DemandSection,
+    "slo": Slo,
+    "budget": Budget,
+    "deploy": DeploySettings,
+    "machine": MachineSettings,
+}
+
+
+def read(app_dir: Path) -> Settings:
+    """The app's seatrial.toml; all defaults when there is none."""
+    path = app_dir / FILE
+    if not path.exists():
+        return Settings()
+    data = read_limited(path, LIMIT_BYTES)
+    try:
+        return parse(data.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise SettingsError("is not UTF-8", where=str(path), fix="save it as UTF-8") from error
+
+
+def parse(text: str, where: str = FILE) -> Settings:
+    """Settings from the text of a seatrial.toml; `where` names the file in errors."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"is not TOML: {error}", where=where, fix="see docs/settings.md"
+        ) from None
+    parts = {name: _section(name, tables.get(name, {}), text, where) for name in SECTIONS}
+    for name in tables:
+        if name not in SECTIONS:
+            raise _unknown(f"[{name}]", name, list(SECTIONS), text, where)
+    asked: Any = parts["demand"]
+    settings = Settings(
+        app=parts["app"],
+        demand=Demand(
+            traffic=Traffic(
+                requests_per_day=asked.requests_per_day,
+                hourly_weights=_shape(asked.hourly_weights, text, where),
+                route_weights=asked.route_weights,
+            ),
+            slo=parts["slo"],
+            budget=parts["budget"],
+            region=asked.region,
+        ),
+        deploy=parts["deploy"],
+        machine=parts["machine"],
+    )
+    _check_ranges(settings, text, where)
+    return settings
+
+
+def _section(name: str, table: Any, text: str, where: str) -> Any:
+    kind = SECTIONS[name]
+    if not isinstance(table, dict):
+        raise SettingsError(f"[{name}] is not a table", where=where, fix=f"write [{name}]")
+    known = [field.name for field in msgspec.structs.fields(kind)]
+    for key in table:
+        if key not in known:
+            raise _unknown(f"[{name}] {key}", key, known, text, where)
+    try:
+        # From TOML text a price may come as int, float or string; a float keeps its digits.
+        return msgspec.convert(_decimal_digits(table), kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        key = path.rstrip("`")
+        raise SettingsError(
+            f"[{name}] {key}: {message}", where=_at(where, text, key.split(".")[0].split("[")[0]),
+            fix="see docs/settings.md",
+        ) from None  # fmt: skip
+
+
+def _decimal_digits(table: dict[str, Any]) -> dict[str, Any]:
+    """Money as text, so that 0.1 stays 0.1."""
+    return {k: str(v) if k.startswith("cost_usd") else v for k, v in table.items()}
+
+
+def _unknown(shown: str, key: str, known: list[str], text: str, where: str) -> SettingsError:
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    fix = f"did you mean `{nearest[0]}`?" if nearest else f"known are: {', '.join(known)}"
+    return SettingsError(f"{shown} is unknown", where=_at(where, text, key), fix=fix)
+
+
+def _at(where: str, text: str, key: str) -> str:
+    if not key:
+        return where
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"\s*\[?\s*\"?{re.escape(key)}\b", line):
+            return f"{where}:{number}"
+    return where
+
+
+def _shape(weights: str | tuple[float, ...], text: str, where: str) -> tuple[float, ...]:
+    place = _at(where, text, "hourly_weights")
+    if isinstance(weights, str):
+        if weights not in SHAPES:
+            raise _unknown(f"hourly_weights = {weights!r}", weights, list(SHAPES), text, place)
+        return SHAPES[weights]
+    usable = len(weights) == 24 and all(math.isfinite(w) and w >= 0 for w in weights)
+    if not usable or sum(weights) <= 0:
+        raise SettingsError(
+            "hourly_weights are not 24 numbers from 0 up with one above 0", where=place,
+            fix=f"give one weight an hour, or one of: {', '.join(SHAPES)}",
+        )  # fmt: skip
+    return weights
+
+
+def _check_ranges(settings: Settings, text: str, where: str) -> None:
+    traffic, slo, deploy = settings.demand.traffic, settings.demand.slo, settings.deploy
+    cost, budget = settings.machine.cost_usd_month, settings.demand.budget.cost_usd_month
+    checks = (
+        ("requests_per_day", 0 < traffic.requests_per_day <= 1e12, "more than 0, at most 1e12"),
+        ("route_weights", all(0 <= w < math.inf for w in traffic.route_weights.values())
+         and (not traffic.route_weights or sum(traffic.route_weights.values()) > 0),
+         "numbers from 0 up, one above 0"),
+        ("availability_percent", 0 < slo.availability_percent < 100, "above 0 and below 100"),
+        ("latency_ms_p95", 0 < slo.latency_ms_p95 < math.inf, "more than 0"),
+        ("latency_ms_p99", slo.latency_ms_p95 <= slo.latency_ms_p99 < math.inf,
+         "not below latency_ms_p95"),
+        ("replicas", 1 <= deploy.replicas <= 64, "from 1 to 64"),
+        ("port", 1 <= deploy.port <= 65535, "from 1 to 65535"),
+        ("cost_usd_month", all(c is None or (c.is_finite() and c >= 0) for c in (cost, budget)),
+         "an amount from 0 up"),
+        ("cost_as_of", cost is None or re.fullmatch(DATE, settings.machine.cost_as_of),
+         "the date of cost_usd_month, as 2026-11-21"),
+        ("ready_path", settings.app.ready_path.startswith("/"), "a path that starts with /"),
+    )  # fmt: skip
+    for key, good, wanted in checks:
+        if not good:
+            place = _at(where, text, key)
+            raise SettingsError(f"{key} must be {wanted}", where=place, fix="correct it")

@@ -1,0 +1,96 @@
+"""seatrial.toml: the reference is the schema, and wrong input is told with its place."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatrial.kernel.demand import SHAPES, Settings
+from seatrial.kernel.errors import SettingsError, StorageError
+from seatrial.settings import SECTIONS, parse, read
+
+REFERENCE = Path(__file__).parents[2] / "docs/seatrial.toml"
+
+
+def test_reference_holds_every_setting_with_its_default() -> None:
+    text = REFERENCE.read_text()
+    assert parse(text) == Settings()
+    with_optional = re.sub(r"^# (cost_\w+ =)", r"\1", text, flags=re.MULTILINE)
+    tables = tomllib.loads(with_optional)
+    assert {name: set(table) for name, table in tables.items()} == {
+        name: {field.name for field in msgspec.structs.fields(kind)}
+        for name, kind in SECTIONS.items()
+    }
+
+
+def test_no_file_means_defaults(tmp_path: Path) -> None:
+    assert read(tmp_path) == Settings()
+
+
+def test_money_keeps_its_digits() -> None:
+    parsed = parse("[budget]\ncost_usd_month = 0.1\n")
+    assert parsed.demand.budget.cost_usd_month == Decimal("0.1")
+
+
+def test_shapes_and_peak() -> None:
+    flat = parse('[demand]\nrequests_per_day = 86400\nhourly_weights = "flat"\n')
+    assert flat.demand.traffic.peak_rps == pytest.approx(1.0)
+    one = ", ".join(["0"] * 23 + ["2"])
+    peaked = parse(f"[demand]\nrequests_per_day = 3600\nhourly_weights = [{one}]\n")
+    assert peaked.demand.traffic.peak_rps == pytest.approx(1.0)
+    assert all(len(weights) == 24 for weights in SHAPES.values())
+
+
+WRONG = [
+    ("[slo]\nlatency_p95 = 3\n", "latency_p95", ":2", "latency_ms_p95"),
+    ("[budgets]\n", "[budgets]", ":1", "budget"),
+    ("[demand]\nrequests_per_day = 0\n", "requests_per_day", ":2", ""),
+    ("[demand]\nrequests_per_day = 'many'\n", "requests_per_day", ":2", ""),
+    ("[demand]\nrequests_per_day = nan\n", "requests_per_day", ":2", ""),
+    ("[demand]\nhourly_weights = 'evenin'\n", "evenin", ":2", "evening"),
+    ("[demand]\nhourly_weights = [1, 2]\n", "24", ":2", ""),
+    ("[demand]\nroute_weights = {'/' = -1}\n", "route_weights", ":2", ""),
+    ("[slo]\navailability_percent = 100\n", "availability_percent", ":2", ""),
+    ("[slo]\nlatency_ms_p95 = 9\nlatency_ms_p99 = 8\n", "latency_ms_p99", ":3", ""),
+    ("[deploy]\nport = 70000\n", "port", ":2", ""),
+    ("[deploy]\nreplicas = 1.5\n", "replicas", ":2", ""),
+    ("[machine]\ncost_usd_month = 5\n", "cost_as_of", "", ""),
+    ("[app]\nready_path = 'health'\n", "ready_path", ":2", ""),
+    ("app = 3\n", "[app]", "", ""),
+    ("[app\n", "TOML", "", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "named", "line", "fix"), WRONG)
+def test_wrong_input_is_told(text: str, named: str, line: str, fix: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(text, "seatrial.toml")
+    assert named in str(caught.value)
+    assert caught.value.where == f"seatrial.toml{line}"
+    assert fix in caught.value.fix
+    assert caught.value.exit_code == 2
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_settings_or_a_clear_error(text: str) -> None:
+    try:
+        parse(text)
+    except SettingsError as error:
+        assert error.fix
+
+
+def test_a_file_that_is_too_large_or_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "seatrial.toml"
+    path.write_bytes(b"#" * (2 * 1024**2))
+    with pytest.raises(StorageError):
+        read(tmp_path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError):
+        read(tmp_path)
