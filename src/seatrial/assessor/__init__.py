@@ -1,0 +1,1 @@
+"""What a design would cost and whether it would hold."""

@@ -1,0 +1,321 @@
+"""Hard rules and risks: one function a rule, one value a finding.
+
+A rule reads the case and returns a finding or none. `RULES` is the order in which they are
+asked and told; adding a rule is adding a function and its heading in docs/rules.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from seatrial.assessor.promise import Profile
+from seatrial.kernel.assessment import Bill, Finding, Promise
+from seatrial.kernel.demand import Demand
+from seatrial.kernel.design import Design
+from seatrial.kernel.platform import Platform, Sourced
+from seatrial.kernel.units import usd
+from seatrial.kernel.workload import Component, Fact, Proof, Service, Workload
+
+RUNTIME_MIB = 48
+"""The supervisor and the server's parent process beside the workers (proportional set size)."""
+
+MEMORY_HEADROOM = 1.25
+"""Share kept free for growth between the measurement and the worst day."""
+
+
+class Case(NamedTuple):
+    """Everything a rule may look at."""
+
+    workload: Workload
+    component: Component
+    demand: Demand
+    design: Design
+    platform: Platform
+    profile: Profile
+    bill: Bill
+    promise: Promise
+
+
+Rule = Callable[[Case], Finding | None]
+
+
+def _finding(
+    severity: Literal["violated", "risk", "note"],
+    rule: str,
+    case: Case,
+    sentence: str,
+    proof: Proof,
+    fix: str = "",
+) -> Finding:
+    return Finding(
+        severity=severity, rule=rule, subject=case.design.id, sentence=sentence, proof=proof,
+        fix=fix,
+    )  # fmt: skip
+
+
+def _limit(case: Case, limit: Sourced, rule: str) -> Proof:
+    file = f"catalog/platforms/{case.platform.id}.toml"
+    return Proof(
+        kind="declared", rule=rule, file=file, note=f"{limit.source}, as of {limit.as_of}"
+    )
+
+
+def _catalogue(case: Case, rule: str) -> Proof:
+    return Proof(
+        kind="declared", rule=rule, file=f"catalog/platforms/{case.platform.id}.toml",
+        note=f"{case.platform.source}, as of {case.platform.as_of}",
+    )  # fmt: skip
+
+
+def _settings(key: str, rule: str) -> Proof:
+    return Proof(kind="declared", rule=rule, file="seatrial.toml", note=key)
+
+
+def _service(case: Case, kind: str) -> Service | None:
+    return next((s for s in case.component.services if s.kind == kind), None)
+
+
+def _fact(case: Case, rule: str) -> Fact | None:
+    return next((f for f in case.component.facts if f.rule == rule), None)
+
+
+def memory_fits(case: Case) -> Finding | None:
+    """All workers of a replica, the runtime and a quarter of headroom fit into its memory."""
+    design, worker = case.design, case.profile.memory_mib_worker
+    needed = (design.workers * worker + RUNTIME_MIB) * MEMORY_HEADROOM
+    if needed <= design.memory_mib:
+        return None
+    sentence = (
+        f"{design.workers} workers of {worker:.0f} MiB need {needed:.0f} MiB with headroom, "
+        f"the replica has {design.memory_mib} MiB"
+    )
+    return _finding(
+        "violated", "memory.fits", case, sentence, case.profile.proofs[0],
+        "fewer workers per replica, or a larger size",
+    )  # fmt: skip
+
+
+def request_time(case: Case) -> Finding | None:
+    """No request takes longer than the platform allows."""
+    limit = case.platform.limits.request_s
+    if limit is None:
+        return None
+    slowest = max(case.profile.routes, key=lambda r: r.quantiles_ms[-1])
+    seconds = slowest.quantiles_ms[-1] / 1000
+    if seconds <= limit.value:
+        return None
+    sentence = f"{slowest.path} takes up to {seconds:.1f} s, the limit is {limit.value:g} s"
+    return _finding(
+        "violated", "limit.request-time", case, sentence,
+        _limit(case, limit, "limit.request-time"), "answer at once and do the work in a worker",
+    )  # fmt: skip
+
+
+def payload_fits(case: Case) -> Finding | None:
+    """No response is larger than the platform passes on."""
+    limit = case.platform.limits.payload_mib
+    if limit is None:
+        return None
+    largest = max(case.profile.routes, key=lambda r: r.response_bytes)
+    mib = largest.response_bytes / 1024**2
+    if mib <= limit.value:
+        return None
+    sentence = f"{largest.path} answers {mib:.1f} MiB, the limit is {limit.value:g} MiB"
+    return _finding(
+        "violated", "limit.payload", case, sentence, _limit(case, limit, "limit.payload"),
+        "serve large bodies from object storage",
+    )  # fmt: skip
+
+
+def replicas_allowed(case: Case) -> Finding | None:
+    """The platform runs as many replicas as the design asks for."""
+    limit = case.platform.limits.replicas_max
+    if limit is None or case.design.replicas_max <= limit.value:
+        return None
+    sentence = f"{case.design.replicas_max} replicas, the platform runs at most {limit.value:g}"
+    return _finding(
+        "violated", "limit.replicas", case, sentence, _limit(case, limit, "limit.replicas")
+    )
+
+
+def local_state(case: Case) -> Finding | None:
+    """Data written to a local SQLite file survives and is seen by every replica."""
+    sqlite = _service(case, "sqlite")
+    if sqlite is None or case.design.database is not None:
+        return None
+    can = case.platform.capabilities
+    if can.persistent_disk and case.platform.kind == "machine":
+        return None
+    postgresql = _service(case, "postgresql")
+    fix = (
+        f"give it PostgreSQL by {postgresql.env} ({postgresql.proof})"
+        if postgresql is not None
+        else "let the app take a database address from its environment"
+    )
+    trouble = (
+        "each of several replicas would have its own copy"
+        if can.persistent_disk
+        else "the disk is lost with every replica"
+    )
+    sentence = f"the app writes SQLite ({sqlite.proof}) and {trouble}"
+    return _finding("violated", "state.local-database", case, sentence, sqlite.proof, fix)
+
+
+def process_state(case: Case) -> Finding | None:
+    """State kept in a process's memory is seen by every request."""
+    fact = _fact(case, "state.module-mutable")
+    if fact is None:
+        return None
+    design = case.design
+    if design.replicas_max * design.workers <= 1 and case.platform.capabilities.shared_memory:
+        return None
+    severity: Literal["violated", "risk"] = (
+        "risk" if case.platform.capabilities.shared_memory else "violated"
+    )
+    sentence = f"{fact.subject} is kept in memory ({fact.proof}) and not shared between processes"
+    return _finding(
+        severity, "state.in-process", case, sentence, fact.proof, "keep it in Redis or a database"
+    )
+
+
+def service_level(case: Case) -> Finding | None:
+    """The parts' service level agreements carry the availability that was asked for."""
+    asked, given = case.demand.slo.availability_percent, case.promise.availability_percent
+    if given is not None and given >= asked:
+        return None
+    sentence = (
+        f"no service level agreement stands behind it, {asked:g} % was asked for"
+        if given is None
+        else f"the parts' agreements multiply to {given:.3f} %, {asked:g} % was asked for"
+    )
+    return _finding(
+        "violated", "slo.availability", case, sentence, _catalogue(case, "slo.availability"),
+        "ask for less in [slo] availability_percent, or add redundancy",
+    )  # fmt: skip
+
+
+def survives_a_replica(case: Case) -> Finding | None:
+    """From three nines up, losing one replica at the peak leaves enough capacity."""
+    if case.demand.slo.availability_percent < 99.9 or case.platform.kind == "functions":
+        return None
+    replicas = case.design.replicas_min
+    left = case.promise.capacity_rps * (replicas - 1) / replicas
+    if left > case.promise.rate_rps:
+        return None
+    sentence = (
+        f"with one of {replicas} replicas lost, {left:.1f} requests/s are left "
+        f"of {case.promise.rate_rps:.1f} at the peak"
+    )
+    return _finding(
+        "violated", "capacity.n-minus-1", case, sentence,
+        _settings("[slo] availability_percent", "capacity.n-minus-1"), "one more replica",
+    )  # fmt: skip
+
+
+def _latency(case: Case, name: str, promised: float | None, asked: float) -> Finding | None:
+    if promised is not None and promised <= asked:
+        return None
+    sentence = (
+        f"the queue never empties at {case.promise.rate_rps:.1f} requests/s: it carries "
+        f"{case.promise.capacity_rps:.1f}"
+        if promised is None
+        else f"{name} would be {promised:.0f} ms at the peak, {asked:g} ms was asked for"
+    )
+    return _finding(
+        "violated", f"slo.latency-{name}", case, sentence,
+        _settings(f"[slo] latency_ms_{name}", f"slo.latency-{name}"), "more or larger replicas",
+    )  # fmt: skip
+
+
+def latency_p95(case: Case) -> Finding | None:
+    """The 95th percentile at the peak hour keeps the SLO."""
+    return _latency(case, "p95", case.promise.latency_ms_p95, case.demand.slo.latency_ms_p95)
+
+
+def latency_p99(case: Case) -> Finding | None:
+    """The 99th percentile at the peak hour keeps the SLO."""
+    return _latency(case, "p99", case.promise.latency_ms_p99, case.demand.slo.latency_ms_p99)
+
+
+def priced(case: Case) -> Finding | None:
+    """Every line of the bill has a price."""
+    if not case.bill.unpriced:
+        return None
+    names = ", ".join(sorted({f"{u.service} {u.sku} in {u.region}" for u in case.bill.unpriced}))
+    proof = Proof(kind="declared", rule="price.known", file="catalog/prices")
+    fix = (
+        "state what the machine costs in [machine] cost_usd_month"
+        if case.platform.kind == "machine"
+        else "add a price row with its source and date"
+    )
+    return _finding("violated", "price.known", case, f"no price is known for {names}", proof, fix)
+
+
+def within_budget(case: Case) -> Finding | None:
+    """The monthly bill keeps the budget."""
+    budget, cost = case.demand.budget.cost_usd_month, case.bill.monthly_usd
+    if budget is None or cost is None or cost <= budget:
+        return None
+    sentence = f"it costs {usd(cost)} a month, the budget is {usd(budget)}"
+    return _finding(
+        "violated", "budget.monthly", case, sentence,
+        _settings("[budget] cost_usd_month", "budget.monthly"),
+    )  # fmt: skip
+
+
+def database_wanted(case: Case) -> Finding | None:
+    """A database is only bought for an app that can use it."""
+    if case.design.database is None or _service(case, "postgresql") is not None:
+        return None
+    proof = Proof(kind="source", rule="service.postgresql", note="no PostgreSQL driver or address")
+    return _finding(
+        "violated", "database.unused", case, "the app does not use PostgreSQL", proof
+    )
+
+
+def measured(case: Case) -> Finding | None:
+    """The promise rests on measurements."""
+    if case.profile.measured:
+        return None
+    return _finding(
+        "risk", "evidence.assumed", case,
+        "service times and memory are assumed, not measured", case.profile.proofs[0],
+        "run `seatrial profile --measure`",
+    )  # fmt: skip
+
+
+def cold_start(case: Case) -> Finding | None:
+    """Cold starts of functions are told, because the model does not hold them."""
+    if case.platform.kind != "functions":
+        return None
+    boot = f"{case.profile.boot_s:.1f} s" if case.profile.boot_s else "an unknown time"
+    sentence = f"a cold start adds at least {boot} to a request; the model does not count it"
+    return _finding("risk", "start.cold", case, sentence, case.profile.proofs[0])
+
+
+RULES: tuple[Rule, ...] = (
+    memory_fits,
+    request_time,
+    payload_fits,
+    replicas_allowed,
+    local_state,
+    process_state,
+    database_wanted,
+    latency_p95,
+    latency_p99,
+    survives_a_replica,
+    service_level,
+    priced,
+    within_budget,
+    measured,
+    cold_start,
+)
+
+
+def check(case: Case) -> tuple[Finding, ...]:
+    """All findings of all rules, in the order of the rules."""
+    return tuple(found for rule in RULES if (found := rule(case)) is not None)
+
+
+

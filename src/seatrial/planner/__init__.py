@@ -1,0 +1,1 @@
+"""Decide: enumerate designs, assess them, rank them, explain."""

@@ -1,0 +1,63 @@
+"""The decision: every design of every platform, assessed, ranked and explained."""
+
+from __future__ import annotations
+
+from seatrial.assessor.assess import Question, assess, question
+from seatrial.kernel.assessment import Assessment
+from seatrial.kernel.demand import Demand
+from seatrial.kernel.design import Design
+from seatrial.kernel.plan import Plan
+from seatrial.kernel.platform import Catalog, Size
+from seatrial.kernel.values import digest
+from seatrial.kernel.workload import Workload
+from seatrial.planner.enumerate import THREADS, designs
+from seatrial.planner.explain import explain
+from seatrial.planner.rank import ranked, rejected, verdict
+
+REHEARSAL_UTILISATION = 0.5
+"""This machine also runs the proxy and the load generator, so the app gets half of it."""
+
+
+def plan(
+    workload: Workload, demand: Demand, catalog: Catalog, machine: Size, replicas: int
+) -> Plan:
+    """Where the app should run, and why nothing else.
+
+    `machine` is what ONE of `replicas` gets on this machine. Same arguments, same bytes.
+    """
+    asked = question(workload, demand, catalog)
+    assessments = tuple(assess(asked, design) for design in designs(catalog, demand, machine))
+    best = ranked(assessments)
+    verdicts = tuple(verdict(platform, assessments) for platform in catalog.platforms)
+    chosen = best[0] if best else None
+    return Plan(
+        app=workload.app,
+        workload_digest=digest(workload),
+        catalog_digest=catalog.digest,
+        demand=demand,
+        considered=len(assessments),
+        chosen=chosen,
+        ranked=best,
+        rejected=rejected(assessments),
+        platforms=verdicts,
+        rehearsal=_rehearsal(asked, machine, replicas),
+        explanation=explain(chosen, verdicts, len(assessments)),
+    )
+
+
+def _rehearsal(asked: Question, machine: Size, replicas: int) -> Assessment:
+    """What the model promises for this machine, at the part of the peak it can be asked for."""
+    design = Design(
+        platform="this-machine",
+        region="here",
+        size=machine.name,
+        vcpu=machine.vcpu,
+        memory_mib=machine.memory_mib,
+        replicas_min=replicas,
+        replicas_max=replicas,
+        workers=max(1, int(machine.vcpu)),
+        threads=THREADS,
+    )
+    at_peak = assess(asked, design)
+    safe_rps = REHEARSAL_UTILISATION * at_peak.promise.capacity_rps
+    return assess(asked, design, min(asked.demand.traffic.peak_rps, safe_rps))
