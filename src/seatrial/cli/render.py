@@ -1,0 +1,228 @@
+"""Nouns as tables for a person, made for 80 columns. Colour goes away when piped."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from seatrial.cli.common import out
+from seatrial.engines.engine import StopReport
+from seatrial.kernel.assessment import Assessment
+from seatrial.kernel.bundle import Bundle
+from seatrial.kernel.deployment import Deployment
+from seatrial.kernel.evidence import LoadEvidence
+from seatrial.kernel.plan import Plan
+from seatrial.kernel.units import plain, usd
+from seatrial.kernel.workload import Workload
+from seatrial.pipeline import Shipped
+from seatrial.planner.explain import shape
+
+STATES = {"ready": "green", "starting": "yellow", "not-ready": "yellow", "dead": "red"}
+VERDICTS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+SHOWN_FACTS = 12
+
+
+def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
+
+
+def workload(found: Workload) -> None:
+    """What the app is and how it starts, what it needs, and how long its routes take."""
+    web = found.web
+    about = _table(escape(f"{found.app}: a {web.framework} app"), "", "")
+    about.add_row("starts", escape(" ".join(web.command)))
+    about.add_row("needs", f"{len(found.dependencies)} dependencies from {found.requirements_file}")
+    if found.build:
+        about.add_row("built by", escape("; ".join(" ".join(argv) for argv in found.build)))
+    for service in web.services:
+        optional = "" if service.required else f" (optional, by {service.env})"
+        about.add_row("uses", escape(f"{service.kind}{optional}  {service.proof}"))
+    if web.measured is not None:
+        measured = web.measured
+        about.add_row("boots in", f"{measured.boot_s:.2f} s")
+        about.add_row("memory", f"{measured.memory_mib_worker:.0f} MiB a worker")
+    out.print(about)
+    routes = _table("\nRoutes", "route", "median", "p95", "processor", "answered",
+                    right=("median", "p95", "processor", "answered"))  # fmt: skip
+    for route in web.routes:
+        time = route.service_time
+        if time is None:
+            why = route.unmeasured or "not measured"
+            routes.add_row(escape(f"{','.join(route.methods)} {route.path}"), "", "", "", why)
+            continue
+        middle, high = len(time.quantiles_ms) // 2, int(0.95 * len(time.quantiles_ms))
+        routes.add_row(
+            escape(f"{','.join(route.methods)} {route.path}"), _ms(time.quantiles_ms[middle]),
+            _ms(time.quantiles_ms[high]), _ms(time.cpu_ms_mean), f"{time.requests}x",
+        )  # fmt: skip
+    out.print(routes)
+    facts = _table("\nFacts", "rule", "what", "where")
+    for fact in web.facts[:SHOWN_FACTS]:
+        facts.add_row(fact.rule, escape(f"{fact.subject} {fact.value}".strip()), str(fact.proof))
+    out.print(facts)
+    if len(web.facts) > SHOWN_FACTS:
+        out.print(f"... and {len(web.facts) - SHOWN_FACTS} more facts in --json", style="dim")
+
+
+def plan(made: Plan) -> None:
+    """Each platform's verdict, and the chosen design's bill."""
+    table = _table(
+        f"{escape(made.app)}: {made.considered} designs considered",
+        "platform", "best design", "a month", "p95", right=("a month", "p95"),
+    )  # fmt: skip
+    for verdict in made.platforms:
+        best = verdict.best
+        if best is None:
+            why = verdict.reasons[0].sentence if verdict.reasons else "no design in this region"
+            table.add_row(verdict.name, f"[red]no[/red]: {escape(why)}", "", "")
+            continue
+        chosen = made.chosen is not None and best.design == made.chosen.design
+        name = f"[bold green]{verdict.name}[/]" if chosen else verdict.name
+        table.add_row(
+            name, escape(shape(best.design)), usd(best.bill.monthly_usd),
+            _ms(best.promise.latency_ms_p95),
+        )  # fmt: skip
+    out.print(table)
+    if made.chosen is None:
+        out.print("\n[bold red]No design keeps every rule.[/]")
+        return
+    out.print()
+    _bill(made.chosen)
+    out.print()
+    for sentence in made.explanation[:2]:
+        out.print(escape(sentence))
+
+
+def _bill(chosen: Assessment) -> None:
+    table = _table(
+        "The bill a month", "component", "what", "quantity", "price", "USD",
+        right=("quantity", "price", "USD"),
+    )  # fmt: skip
+    for line in chosen.bill.lines:
+        table.add_row(
+            line.component, escape(f"{line.service} {line.sku}"),
+            f"{plain(round(line.quantity, 3))} {line.unit}", plain(line.unit_price_usd),
+            usd(line.monthly_usd),
+        )  # fmt: skip
+    table.add_row("[bold]total[/]", "", "", "", f"[bold]{usd(chosen.bill.monthly_usd)}[/]")
+    out.print(table)
+
+
+def bundle(made: Bundle) -> None:
+    """The files and what the tools said of them."""
+    table = _table(escape(f"Bundle of {made.design.id}"), "file", "bytes", "what", right=("bytes",))
+    for file in made.files:
+        table.add_row(file.path, f"{file.size_bytes:,}", file.purpose)
+    out.print(table)
+    out.print()
+    for check in made.checks:
+        colour = VERDICTS[check.status]
+        out.print(f"[{colour}]{check.status}[/] {check.name} {escape(check.detail)}")
+    out.print(f"\nin {made.directory}", soft_wrap=True)
+
+
+def deployment(found: Deployment | None) -> None:
+    """What runs where."""
+    if found is None:
+        out.print("nothing is deployed")
+        return
+    healthy = "[green]healthy[/]" if found.healthy else "[red]not healthy[/]"
+    serving = "serving" if found.serving else "not serving"
+    table = _table(
+        f"{escape(found.app)}: {healthy}, {serving} at {found.url}",
+        "process", "pid", "state", "address", "restarts", right=("pid", "restarts"),
+    )  # fmt: skip
+    for process in found.processes:
+        state = f"[{STATES[process.state]}]{process.state}[/]"
+        detail = f" {escape(process.detail)}" if process.detail else ""
+        table.add_row(
+            process.name, str(process.pid or "-"), state + detail, process.address,
+            str(process.restarts),
+        )  # fmt: skip
+    out.print(table)
+    out.print(f"\nlogs in {found.log_dir}", soft_wrap=True)
+
+
+def evidence(found: LoadEvidence) -> None:
+    """Promised beside measured."""
+    out.print(
+        f"{found.requests} requests in {found.duration_s:g} s at {found.rate_rps:.1f}/s "
+        f"({100 * found.peak_share:.0f} % of the peak), {found.errors} errors"
+    )
+    out.print(_comparisons(found))
+
+
+def _comparisons(found: LoadEvidence) -> Table:
+    table = _table(
+        "Promised and measured", "figure", "promised", "measured", "asked", "",
+        right=("promised", "measured", "asked"),
+    )  # fmt: skip
+
+    def shown(value: float | None, unit: str) -> str:
+        return "-" if value is None else f"{value:.2f} {unit}"
+
+    for row in found.comparisons:
+        met = "[green]kept[/]" if row.met else "[red]missed[/]"
+        table.add_row(
+            row.figure, shown(row.promised, row.unit), shown(row.measured, row.unit),
+            shown(row.required, row.unit), "" if row.required is None else met,
+        )  # fmt: skip
+    return table
+
+
+def stopped(report: StopReport) -> None:
+    """What was found and ended."""
+    if not report.ended:
+        out.print("nothing was running")
+        return
+    for line in report.ended:
+        out.print(f"stopped {escape(line)}")
+
+
+def logs(found: dict[str, tuple[str, ...]]) -> None:
+    """The last lines, log by log."""
+    for name, lines in found.items():
+        out.print(f"[bold]== {escape(name)} ==[/]")
+        for line in lines:
+            out.print(line, markup=False, soft_wrap=True)
+
+
+def shipped(done: Shipped) -> None:
+    """The summary of the whole loop."""
+    web, chosen = done.workload.web, done.chosen
+    table = _table(escape(f"{done.workload.app} is proved"), "", "")
+    measured = web.measured
+    table.add_row(
+        "the app", f"{web.framework}, {len(web.routes)} routes, boots in {measured.boot_s:.1f} s, "
+        f"{measured.memory_mib_worker:.0f} MiB a worker" if measured else web.framework,
+    )  # fmt: skip
+    if chosen is None:
+        table.add_row("the design", f"[red]none of {done.considered} keeps every rule[/]")
+    else:
+        table.add_row("the design", escape(f"{chosen.design.platform} {chosen.design.region}, "
+                                           f"{shape(chosen.design)}"))  # fmt: skip
+        table.add_row("costs", f"[bold]{usd(chosen.bill.monthly_usd)} a month[/] "
+                               f"(of {done.considered} designs considered)")  # fmt: skip
+    table.add_row("ran here", escape(f"{shape(done.rehearsal.design)}, behind Envoy"))
+    out.print(table)
+    if done.evidence is not None:
+        out.print()
+        evidence(done.evidence)
+    out.print()
+    paths = _table("Look at", "", "")
+    for path in done.report:
+        paths.add_row("report", path)
+    if done.bundle is not None:
+        paths.add_row("bundle", done.bundle.directory)
+        for check in done.bundle.checks:
+            paths.add_row("", f"[{VERDICTS[check.status]}]{check.status}[/] {check.name}")
+    if done.url:
+        paths.add_row("running", f"{done.url}  (end it with `seatrial stop`)")
+    out.print(paths)

@@ -1,0 +1,89 @@
+"""Docs cannot drift: nouns, rules, verbs and settings are held against the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from seatrial.assessor import rules
+from seatrial.cli.main import VERBS
+from seatrial.kernel.bundle import Bundle
+from seatrial.kernel.deployment import Deployment
+from seatrial.kernel.evidence import LoadEvidence
+from seatrial.kernel.plan import Plan
+from seatrial.kernel.workload import Workload
+
+DOCS = Path(__file__).parents[2] / "docs"
+NOUNS = (Workload, Plan, Bundle, Deployment, LoadEvidence)
+
+
+def headings(name: str, level: str = "## ") -> list[str]:
+    lines = (DOCS / name).read_text().splitlines()
+    return [line.removeprefix(level) for line in lines if line.startswith(level)]
+
+
+def parts(kind: object) -> Iterator[type[msgspec.Struct]]:
+    """The structs that a type is made of."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for inner in typing.get_args(kind):
+        yield from parts(inner)
+
+
+def type_name(kind: object) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(f'"{value}"' for value in typing.get_args(kind))
+    if isinstance(kind, type) and not typing.get_args(kind):
+        name = {"NoneType": "null", "str": "string", "int": "integer"}.get(kind.__name__)
+        name = name or {"float": "number", "Decimal": "number", "bool": "boolean"}.get(
+            kind.__name__, kind.__name__
+        )
+        linked = issubclass(kind, msgspec.Struct)
+        return f"[{name}](#{name.lower()})" if linked else name
+    inside = [type_name(arg) for arg in typing.get_args(kind) if arg is not Ellipsis]
+    if typing.get_origin(kind) is dict:
+        return f"object of {inside[1]}"
+    if typing.get_origin(kind) is tuple:
+        return f"list of {inside[0]}" if len(set(inside)) == 1 else f"list of ({', '.join(inside)})"
+    return " or ".join(inside)
+
+
+def described() -> str:
+    """docs/nouns.md from the kernel's structs."""
+    seen: list[type[msgspec.Struct]] = []
+    waiting: list[type[msgspec.Struct]] = list(NOUNS)
+    while waiting:
+        noun = waiting.pop(0)
+        if noun in seen:
+            continue
+        seen.append(noun)
+        for field in msgspec.structs.fields(noun):
+            waiting += [part for part in parts(field.type) if part not in seen]
+    text = "# Nouns\n\nWhat `--json` prints. Written from the code by `make golden`.\n"
+    for noun in seen:
+        about = re.sub(r"`([^`]*)`", r"`\1`", inspect.cleandoc(noun.__doc__ or ""))
+        text += f"\n## {noun.__name__}\n\n{about}\n\n| field | type |\n|---|---|\n"
+        for field in msgspec.structs.fields(noun):
+            text += f"| `{field.encode_name}` | {type_name(field.type)} |\n"
+    return text
+
+
+def test_nouns_are_described(golden: Callable[[Path, str], None]) -> None:
+    golden(DOCS / "nouns.md", described())
+
+
+def test_every_rule_has_its_heading() -> None:
+    source = inspect.getsource(rules)
+    named = set(re.findall(r'"((?:[a-z]+)\.[a-z][a-z0-9-]+)", case', source))
+    named |= {"slo.latency-p95", "slo.latency-p99"}
+    assert len(named) == len(rules.RULES)
+    assert set(headings("rules.md")) == named
+
+
+def test_every_verb_has_its_heading() -> None:
+    assert set(headings("verbs.md")) == set(VERBS)
