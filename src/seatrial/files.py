@@ -32,9 +32,10 @@ def write_atomic(path: Path, data: bytes) -> None:
             os.close(folder)
     except OSError as error:
         raise StorageError(
-            f"cannot be written: {error.strerror}", where=str(path),
+            f"cannot be written: {error.strerror}",
+            where=str(path),
             fix="free some space, or make the folder writable",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def read_limited(path: Path, limit_bytes: int) -> bytes:

@@ -100,9 +100,12 @@ class Pipeline:
             memory_mib=int(machine.memory_gib * 1024 / deploy.replicas),
         )
         made = decide(
-            workload, self.settings.demand, catalog.load(self._own_prices()), share,
+            workload,
+            self.settings.demand,
+            catalog.load(self._own_prices()),
+            share,
             deploy.replicas,
-        )  # fmt: skip
+        )
         self.project.save("plan", made)
         self.report()
         return made
@@ -113,12 +116,11 @@ class Pipeline:
         if plan.chosen is None:
             raise MissingStageError(
                 "no design keeps every rule, so there is nothing to bundle",
-                where=str(self.app_dir), fix="see `seatrial plan`: relax the SLO or the budget",
-            )  # fmt: skip
+                where=str(self.app_dir),
+                fix="see `seatrial plan`: relax the SLO or the budget",
+            )
         self.tell("writing the bundle")
-        files = bundler.bundle(
-            workload, self.settings, plan.chosen.design, runtime_wheel.pack()
-        )
+        files = bundler.bundle(workload, self.settings, plan.chosen.design, runtime_wheel.pack())
         made = bundler.write(workload.app, plan.chosen.design, files, self.project.root / "bundle")
         self.tell("checking the bundle")
         checked = replace(made, checks=verify.verify(self.project.root / "bundle"))
@@ -148,26 +150,34 @@ class Pipeline:
         running = self.engine.status()
         if running is None or not running.serving:
             raise MissingStageError(
-                "nothing is deployed that serves", where=str(self.app_dir),
+                "nothing is deployed that serves",
+                where=str(self.app_dir),
                 fix=f"run `seatrial deploy {self.app_dir}` first",
-            )  # fmt: skip
+            )
         promised = plan.rehearsal.promise
         self.tell(f"loading at {promised.rate_rps:.1f} requests/s for {duration_s:g} s")
         targets = self._targets(workload)
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
         result = run_load(
-            running.url, schedule(seed, promised.rate_rps, duration_s, targets),
+            running.url,
+            schedule(seed, promised.rate_rps, duration_s, targets),
             progress=lambda p: self.tell(
                 f"loading: {max(p.elapsed_s, 0):.0f} of {p.duration_s:.0f} s, "
                 f"{p.answered} answered, {p.errors} errors"
             ),
-        )  # fmt: skip
+        )
         found = judge(
-            result, app=plan.app, design=plan.rehearsal.design.id,
-            workload_digest=plan.workload_digest, started_at=started_at, machine=describe(),
-            seed=seed, peak_share=promised.rate_rps / plan.demand.traffic.peak_rps,
-            slo=plan.demand.slo, promise=promised,
-        )  # fmt: skip
+            result,
+            app=plan.app,
+            design=plan.rehearsal.design.id,
+            workload_digest=plan.workload_digest,
+            started_at=started_at,
+            machine=describe(),
+            seed=seed,
+            peak_share=promised.rate_rps / plan.demand.traffic.peak_rps,
+            slo=plan.demand.slo,
+            promise=promised,
+        )
         self.project.save("evidence", found)
         self.report()
         return found
@@ -176,14 +186,16 @@ class Pipeline:
         """Write report.md and report.html from what is known."""
         self.tell("writing the report")
         plan = self.project.load("plan", Plan)
-        bundle, evidence = self.project.find("bundle", Bundle), self.project.find(
-            "evidence", LoadEvidence
+        bundle, evidence = (
+            self.project.find("bundle", Bundle),
+            self.project.find("evidence", LoadEvidence),
         )
         files = write_report(
-            self.project.load("workload", Workload), plan,
+            self.project.load("workload", Workload),
+            plan,
             bundle if bundle and plan.chosen and bundle.design == plan.chosen.design else None,
             evidence if evidence and evidence.workload_digest == plan.workload_digest else None,
-        )  # fmt: skip
+        )
         folder = self.project.root / "report"
         for name, data in files.items():
             write_atomic(folder / name, data)
@@ -204,10 +216,15 @@ class Pipeline:
                 if not keep or evidence is None:
                     self.engine.stop(progress=self.tell)
         return Shipped(
-            workload=workload, chosen=plan.chosen, considered=plan.considered,
-            rehearsal=plan.rehearsal, bundle=bundle, evidence=evidence, report=self.report(),
+            workload=workload,
+            chosen=plan.chosen,
+            considered=plan.considered,
+            rehearsal=plan.rehearsal,
+            bundle=bundle,
+            evidence=evidence,
+            report=self.report(),
             url=url if keep else "",
-        )  # fmt: skip
+        )
 
     def _plan(self) -> Plan:
         """The current plan, made anew when the app or its settings changed since."""
@@ -221,10 +238,14 @@ class Pipeline:
         release = self._release(workload, None, measuring=True)
         with self.engine.boot(release, progress=self.tell) as running:
             component = take_measurements(
-                workload.web, running.url, running.worker_pids, boot_s=running.boot_s,
-                machine=str(describe().cpu), examples=self.settings.app.examples,
+                workload.web,
+                running.url,
+                running.worker_pids,
+                boot_s=running.boot_s,
+                machine=str(describe().cpu),
+                examples=self.settings.app.examples,
                 progress=lambda path, share: self.tell(f"measuring {path}"),
-            )  # fmt: skip
+            )
         others = tuple(c for c in workload.components if c.name != component.name)
         return replace(workload, components=(component, *others))
 
@@ -239,12 +260,18 @@ class Pipeline:
             s.env: os.environ[s.env] for s in web.services if s.env and s.env in os.environ
         }
         return Release(
-            app=workload.app, entry=web.entry, factory=web.factory, app_dir=web.app_dir,
-            ready_path=app.ready_path, python=str(prepared.python),
+            app=workload.app,
+            entry=web.entry,
+            factory=web.factory,
+            app_dir=web.app_dir,
+            ready_path=app.ready_path,
+            python=str(prepared.python),
             source_dir=str(prepared.source_dir),
-            env={**app.env, **({} if measuring else addresses)}, data_env=app.data_env,
-            replicas=self.settings.deploy.replicas, port=port or self.settings.deploy.port,
-        )  # fmt: skip
+            env={**app.env, **({} if measuring else addresses)},
+            data_env=app.data_env,
+            replicas=self.settings.deploy.replicas,
+            port=port or self.settings.deploy.port,
+        )
 
     def _targets(self, workload: Workload) -> tuple[Target, ...]:
         loads = {r.path: r.weight for r in profile_of(workload.web, self.settings.demand).routes}
@@ -261,8 +288,13 @@ class Pipeline:
             return ()
         return (
             Price(
-                provider="machine", service="this-machine", sku="own-machine", region="here",
-                unit="month", price_usd=Decimal(machine.cost_usd_month),
-                source="seatrial.toml [machine] cost_usd_month", as_of=machine.cost_as_of,
+                provider="machine",
+                service="this-machine",
+                sku="own-machine",
+                region="here",
+                unit="month",
+                price_usd=Decimal(machine.cost_usd_month),
+                source="seatrial.toml [machine] cost_usd_month",
+                as_of=machine.cost_as_of,
             ),
-        )  # fmt: skip
+        )

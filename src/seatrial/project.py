@@ -1,8 +1,8 @@
 """`.seatrial/` on disk: each noun as JSON by content digest, and which one is current.
 
-    .seatrial/objects/<noun>-<digest>.json   every noun that was ever saved
-    .seatrial/current.json                   noun -> digest, replaced atomically
-    .seatrial/bundle/, report/, local/       what the stages make
+.seatrial/objects/<noun>-<digest>.json   every noun that was ever saved
+.seatrial/current.json                   noun -> digest, replaced atomically
+.seatrial/bundle/, report/, local/       what the stages make
 """
 
 from __future__ import annotations
@@ -46,18 +46,20 @@ class Project:
             return from_json(read_limited(path, NOUN_LIMIT_BYTES), kind)
         except msgspec.DecodeError as error:
             raise StorageError(
-                f"is damaged or from another version: {error}", where=str(path),
+                f"is damaged or from another version: {error}",
+                where=str(path),
                 fix=f"run `seatrial {_VERB[noun]} {self.app_dir}` again",
-            ) from error  # fmt: skip
+            ) from error
 
     def load(self, noun: str, kind: type[T]) -> T:
         """The current noun; `MissingStageError` names the verb that makes it."""
         found = self.find(noun, kind)
         if found is None:
             raise MissingStageError(
-                f"there is no {noun} yet", where=str(self.root),
+                f"there is no {noun} yet",
+                where=str(self.root),
                 fix=f"run `seatrial {_VERB[noun]} {self.app_dir}` first",
-            )  # fmt: skip
+            )
         return found
 
     def _object(self, noun: str, key: str) -> Path:

@@ -28,20 +28,14 @@ def pack() -> tuple[str, bytes]:
     files = {
         str(path): path.read_binary()
         for path in installed.files or ()
-        if not str(path).startswith("..")
-        and path.suffix != ".pyc"
-        and path.name not in NOT_PACKED
+        if not str(path).startswith("..") and path.suffix != ".pyc" and path.name not in NOT_PACKED
     }
     record = next((name for name in files if name.endswith(".dist-info/RECORD")), None)
     if record is None or not any(name.startswith("seatrial_runtime/") for name in files):
         raise ToolError(
             f"{DISTRIBUTION} is not installed from a wheel", fix="install it with `make setup`"
         )
-    kept = [
-        line
-        for line in files[record].decode().splitlines()
-        if line.split(",")[0] in files
-    ]
+    kept = [line for line in files[record].decode().splitlines() if line.split(",")[0] in files]
     files[record] = ("\n".join(kept) + "\n").encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -109,9 +109,10 @@ def _section(name: str, table: Any, text: str, where: str) -> Any:
         message, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`")
         raise SettingsError(
-            f"[{name}] {key}: {message}", where=_at(where, text, key.split(".")[0].split("[")[0]),
+            f"[{name}] {key}: {message}",
+            where=_at(where, text, key.split(".")[0].split("[")[0]),
             fix="see docs/settings.md",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _decimal_digits(table: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +144,10 @@ def _shape(weights: str | tuple[float, ...], text: str, where: str) -> tuple[flo
     usable = len(weights) == 24 and all(math.isfinite(w) and w >= 0 for w in weights)
     if not usable or sum(weights) <= 0:
         raise SettingsError(
-            "hourly_weights are not 24 numbers from 0 up with one above 0", where=place,
+            "hourly_weights are not 24 numbers from 0 up with one above 0",
+            where=place,
             fix=f"give one weight an hour, or one of: {', '.join(SHAPES)}",
-        )  # fmt: skip
+        )
     return weights
 
 
@@ -154,21 +156,33 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
     cost, budget = settings.machine.cost_usd_month, settings.demand.budget.cost_usd_month
     checks = (
         ("requests_per_day", 0 < traffic.requests_per_day <= 1e12, "more than 0, at most 1e12"),
-        ("route_weights", all(0 <= w < math.inf for w in traffic.route_weights.values())
-         and (not traffic.route_weights or sum(traffic.route_weights.values()) > 0),
-         "numbers from 0 up, one above 0"),
+        (
+            "route_weights",
+            all(0 <= w < math.inf for w in traffic.route_weights.values())
+            and (not traffic.route_weights or sum(traffic.route_weights.values()) > 0),
+            "numbers from 0 up, one above 0",
+        ),
         ("availability_percent", 0 < slo.availability_percent < 100, "above 0 and below 100"),
         ("latency_ms_p95", 0 < slo.latency_ms_p95 < math.inf, "more than 0"),
-        ("latency_ms_p99", slo.latency_ms_p95 <= slo.latency_ms_p99 < math.inf,
-         "not below latency_ms_p95"),
+        (
+            "latency_ms_p99",
+            slo.latency_ms_p95 <= slo.latency_ms_p99 < math.inf,
+            "not below latency_ms_p95",
+        ),
         ("replicas", 1 <= deploy.replicas <= 64, "from 1 to 64"),
         ("port", 1 <= deploy.port <= 65535, "from 1 to 65535"),
-        ("cost_usd_month", all(c is None or (c.is_finite() and c >= 0) for c in (cost, budget)),
-         "an amount from 0 up"),
-        ("cost_as_of", cost is None or re.fullmatch(DATE, settings.machine.cost_as_of),
-         "the date of cost_usd_month, as 2026-11-21"),
+        (
+            "cost_usd_month",
+            all(c is None or (c.is_finite() and c >= 0) for c in (cost, budget)),
+            "an amount from 0 up",
+        ),
+        (
+            "cost_as_of",
+            cost is None or re.fullmatch(DATE, settings.machine.cost_as_of),
+            "the date of cost_usd_month, as 2026-11-21",
+        ),
         ("ready_path", settings.app.ready_path.startswith("/"), "a path that starts with /"),
-    )  # fmt: skip
+    )
     for key, good, wanted in checks:
         if not good:
             place = _at(where, text, key)

@@ -6,11 +6,12 @@ import heapq
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.assessor.queueing import erlang_c, response_quantile, wait_decay_per_ms
+from seatrial.assessor.queueing import erlang_c, response_quantiles, wait_decay_per_ms
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_waiting_times_agree_with_simulation(servers: int, utilisation: float) -
     decay = wait_decay_per_ms(servers, rate, service, 1.0, 1.0)
     assert sum(w > 0 for w in waits) / len(waits) == pytest.approx(chance, rel=0.03)
     assert sum(waits) / len(waits) == pytest.approx(chance / decay, rel=0.06)
-    p99 = response_quantile(0.99, [(1.0, 0.0)], chance, decay)
+    (p99,) = response_quantiles([0.99], np.ones(1), np.zeros(1), chance, decay)
     assert waits[int(0.99 * len(waits))] == pytest.approx(p99, rel=0.08)
 
 
@@ -77,7 +78,8 @@ def test_quantile_inverts_the_distribution(
     services: list[float], waits: float, decay: float, probability: float
 ) -> None:
     points = [(1 / len(services), s) for s in services]
-    found = response_quantile(probability, points, waits, decay)
+    weights, times = np.array(points).T
+    (found,) = response_quantiles([probability], weights, times, waits, decay)
 
     def reached(t: float) -> float:
         return sum(w * (1 - waits * math.exp(-decay * (t - s))) for w, s in points if s <= t)

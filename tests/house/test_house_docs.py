@@ -78,11 +78,7 @@ def test_nouns_are_described(golden: Callable[[Path, str], None]) -> None:
 
 
 def test_every_rule_has_its_heading() -> None:
-    source = inspect.getsource(rules)
-    named = set(re.findall(r'"((?:[a-z]+)\.[a-z][a-z0-9-]+)", case', source))
-    named |= {"slo.latency-p95", "slo.latency-p99"}
-    assert len(named) == len(rules.RULES)
-    assert set(headings("rules.md")) == named
+    assert headings("rules.md") == list(rules.RULES)
 
 
 def test_every_verb_has_its_heading() -> None:

@@ -11,6 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+BISECTIONS = 40
+"""Enough for twelve digits of the longest response time."""
+
 
 def erlang_c(servers: int, load: float) -> float:
     """Probability that an arrival waits in M/M/c with `load` = arrival rate x mean service.
@@ -37,28 +43,29 @@ def wait_decay_per_ms(
     return 2 * slack / (arrival_scv + service_scv)
 
 
-def response_quantile(
-    probability: float, services_ms: Sequence[tuple[float, float]], waits: float, decay: float
-) -> float:
-    """Quantile in milliseconds of wait + service.
+def response_quantiles(
+    probabilities: Sequence[float],
+    weights: npt.NDArray[np.float64],
+    services_ms: npt.NDArray[np.float64],
+    waits: float,
+    decay: float,
+) -> list[float]:
+    """Quantiles in milliseconds of wait + service, one for each probability.
 
-    `services_ms` are (weight, service time) with weights that sum to 1; `waits` the probability
-    of waiting and `decay` the rate of the exponential tail per millisecond. The distribution
-    function is a mixture of shifted exponentials, so it is inverted by bisection on its exact
-    value rather than sampled.
+    `weights` (n,) sum to 1 and belong to the service times `services_ms` (n,); `waits` is the
+    probability of waiting and `decay` the rate of the wait's exponential tail per millisecond.
+    The distribution function is a mixture of shifted exponentials, so it is inverted by bisection
+    on its exact value rather than sampled.
     """
-
-    def reached(time_ms: float) -> float:
-        total = 0.0
-        for weight, service in services_ms:
-            if service <= time_ms:
-                total += weight * (1 - waits * math.exp(-decay * (time_ms - service)))
-        return total
-
-    low, high = 0.0, max(service for _, service in services_ms) + 1.0
-    while reached(high) < probability:
-        high *= 2
-    for _ in range(60):
+    wanted = np.asarray(probabilities)
+    low = np.zeros(wanted.size)
+    # Beyond the longest service time plus this wait even the highest quantile is reached.
+    tail = math.log(max(waits, 1e-300) / (1 - max(probabilities))) / decay
+    high = np.full(wanted.size, float(services_ms.max()) + max(tail, 0.0) + 1e-9)
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if reached(middle) < probability else (low, middle)
-    return high
+        since = middle[:, None] - services_ms[None, :]
+        reached = np.where(since < 0, 0.0, 1 - waits * np.exp(-decay * np.maximum(since, 0)))
+        enough = reached @ weights >= wanted
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return [float(value) for value in high]

@@ -24,6 +24,9 @@ MEMORY_HEADROOM = 1.25
 """Share kept free for growth between the measurement and the worst day."""
 
 
+Severity = Literal["violated", "risk", "note"]
+
+
 class Case(NamedTuple):
     """Everything a rule may look at."""
 
@@ -37,35 +40,30 @@ class Case(NamedTuple):
     promise: Promise
 
 
-Rule = Callable[[Case], Finding | None]
+class Found(NamedTuple):
+    """What a rule found; `check` makes it a finding with the rule's id and the design's."""
+
+    severity: Severity
+    sentence: str
+    proof: Proof
+    fix: str = ""
 
 
-def _finding(
-    severity: Literal["violated", "risk", "note"],
-    rule: str,
-    case: Case,
-    sentence: str,
-    proof: Proof,
-    fix: str = "",
-) -> Finding:
-    return Finding(
-        severity=severity, rule=rule, subject=case.design.id, sentence=sentence, proof=proof,
-        fix=fix,
-    )  # fmt: skip
+Rule = Callable[[Case], Found | None]
 
 
 def _limit(case: Case, limit: Sourced, rule: str) -> Proof:
     file = f"catalog/platforms/{case.platform.id}.toml"
-    return Proof(
-        kind="declared", rule=rule, file=file, note=f"{limit.source}, as of {limit.as_of}"
-    )
+    return Proof(kind="declared", rule=rule, file=file, note=f"{limit.source}, as of {limit.as_of}")
 
 
 def _catalogue(case: Case, rule: str) -> Proof:
     return Proof(
-        kind="declared", rule=rule, file=f"catalog/platforms/{case.platform.id}.toml",
+        kind="declared",
+        rule=rule,
+        file=f"catalog/platforms/{case.platform.id}.toml",
         note=f"{case.platform.source}, as of {case.platform.as_of}",
-    )  # fmt: skip
+    )
 
 
 def _settings(key: str, rule: str) -> Proof:
@@ -80,23 +78,30 @@ def _fact(case: Case, rule: str) -> Fact | None:
     return next((f for f in case.component.facts if f.rule == rule), None)
 
 
-def memory_fits(case: Case) -> Finding | None:
+def memory_needed_mib(workers: int, memory_mib_worker: float) -> float:
+    """Memory a replica needs: its workers, the runtime, and headroom, in MiB."""
+    return (workers * memory_mib_worker + RUNTIME_MIB) * MEMORY_HEADROOM
+
+
+def memory_fits(case: Case) -> Found | None:
     """All workers of a replica, the runtime and a quarter of headroom fit into its memory."""
     design, worker = case.design, case.profile.memory_mib_worker
-    needed = (design.workers * worker + RUNTIME_MIB) * MEMORY_HEADROOM
+    needed = memory_needed_mib(design.workers, worker)
     if needed <= design.memory_mib:
         return None
     sentence = (
         f"{design.workers} workers of {worker:.0f} MiB need {needed:.0f} MiB with headroom, "
         f"the replica has {design.memory_mib} MiB"
     )
-    return _finding(
-        "violated", "memory.fits", case, sentence, case.profile.proofs[0],
+    return Found(
+        "violated",
+        sentence,
+        case.profile.proofs[0],
         "fewer workers per replica, or a larger size",
-    )  # fmt: skip
+    )
 
 
-def request_time(case: Case) -> Finding | None:
+def request_time(case: Case) -> Found | None:
     """No request takes longer than the platform allows."""
     limit = case.platform.limits.request_s
     if limit is None:
@@ -106,13 +111,15 @@ def request_time(case: Case) -> Finding | None:
     if seconds <= limit.value:
         return None
     sentence = f"{slowest.path} takes up to {seconds:.1f} s, the limit is {limit.value:g} s"
-    return _finding(
-        "violated", "limit.request-time", case, sentence,
-        _limit(case, limit, "limit.request-time"), "answer at once and do the work in a worker",
-    )  # fmt: skip
+    return Found(
+        "violated",
+        sentence,
+        _limit(case, limit, "limit.request-time"),
+        "answer at once and do the work in a worker",
+    )
 
 
-def payload_fits(case: Case) -> Finding | None:
+def payload_fits(case: Case) -> Found | None:
     """No response is larger than the platform passes on."""
     limit = case.platform.limits.payload_mib
     if limit is None:
@@ -122,24 +129,24 @@ def payload_fits(case: Case) -> Finding | None:
     if mib <= limit.value:
         return None
     sentence = f"{largest.path} answers {mib:.1f} MiB, the limit is {limit.value:g} MiB"
-    return _finding(
-        "violated", "limit.payload", case, sentence, _limit(case, limit, "limit.payload"),
+    return Found(
+        "violated",
+        sentence,
+        _limit(case, limit, "limit.payload"),
         "serve large bodies from object storage",
-    )  # fmt: skip
+    )
 
 
-def replicas_allowed(case: Case) -> Finding | None:
+def replicas_allowed(case: Case) -> Found | None:
     """The platform runs as many replicas as the design asks for."""
     limit = case.platform.limits.replicas_max
     if limit is None or case.design.replicas_max <= limit.value:
         return None
     sentence = f"{case.design.replicas_max} replicas, the platform runs at most {limit.value:g}"
-    return _finding(
-        "violated", "limit.replicas", case, sentence, _limit(case, limit, "limit.replicas")
-    )
+    return Found("violated", sentence, _limit(case, limit, "limit.replicas"))
 
 
-def local_state(case: Case) -> Finding | None:
+def local_state(case: Case) -> Found | None:
     """Data written to a local SQLite file survives and is seen by every replica."""
     sqlite = _service(case, "sqlite")
     if sqlite is None or case.design.database is not None:
@@ -159,10 +166,10 @@ def local_state(case: Case) -> Finding | None:
         else "the disk is lost with every replica"
     )
     sentence = f"the app writes SQLite ({sqlite.proof}) and {trouble}"
-    return _finding("violated", "state.local-database", case, sentence, sqlite.proof, fix)
+    return Found("violated", sentence, sqlite.proof, fix)
 
 
-def process_state(case: Case) -> Finding | None:
+def process_state(case: Case) -> Found | None:
     """State kept in a process's memory is seen by every request."""
     fact = _fact(case, "state.module-mutable")
     if fact is None:
@@ -170,16 +177,12 @@ def process_state(case: Case) -> Finding | None:
     design = case.design
     if design.replicas_max * design.workers <= 1 and case.platform.capabilities.shared_memory:
         return None
-    severity: Literal["violated", "risk"] = (
-        "risk" if case.platform.capabilities.shared_memory else "violated"
-    )
+    severity: Severity = "risk" if case.platform.capabilities.shared_memory else "violated"
     sentence = f"{fact.subject} is kept in memory ({fact.proof}) and not shared between processes"
-    return _finding(
-        severity, "state.in-process", case, sentence, fact.proof, "keep it in Redis or a database"
-    )
+    return Found(severity, sentence, fact.proof, "keep it in Redis or a database")
 
 
-def service_level(case: Case) -> Finding | None:
+def service_level(case: Case) -> Found | None:
     """The parts' service level agreements carry the availability that was asked for."""
     asked, given = case.demand.slo.availability_percent, case.promise.availability_percent
     if given is not None and given >= asked:
@@ -189,13 +192,15 @@ def service_level(case: Case) -> Finding | None:
         if given is None
         else f"the parts' agreements multiply to {given:.3f} %, {asked:g} % was asked for"
     )
-    return _finding(
-        "violated", "slo.availability", case, sentence, _catalogue(case, "slo.availability"),
+    return Found(
+        "violated",
+        sentence,
+        _catalogue(case, "slo.availability"),
         "ask for less in [slo] availability_percent, or add redundancy",
-    )  # fmt: skip
+    )
 
 
-def survives_a_replica(case: Case) -> Finding | None:
+def survives_a_replica(case: Case) -> Found | None:
     """From three nines up, losing one replica at the peak leaves enough capacity."""
     if case.demand.slo.availability_percent < 99.9 or case.platform.kind == "functions":
         return None
@@ -207,13 +212,15 @@ def survives_a_replica(case: Case) -> Finding | None:
         f"with one of {replicas} replicas lost, {left:.1f} requests/s are left "
         f"of {case.promise.rate_rps:.1f} at the peak"
     )
-    return _finding(
-        "violated", "capacity.n-minus-1", case, sentence,
-        _settings("[slo] availability_percent", "capacity.n-minus-1"), "one more replica",
-    )  # fmt: skip
+    return Found(
+        "violated",
+        sentence,
+        _settings("[slo] availability_percent", "capacity.n-minus-1"),
+        "one more replica",
+    )
 
 
-def _latency(case: Case, name: str, promised: float | None, asked: float) -> Finding | None:
+def _latency(case: Case, name: str, promised: float | None, asked: float) -> Found | None:
     if promised is not None and promised <= asked:
         return None
     sentence = (
@@ -222,23 +229,25 @@ def _latency(case: Case, name: str, promised: float | None, asked: float) -> Fin
         if promised is None
         else f"{name} would be {promised:.0f} ms at the peak, {asked:g} ms was asked for"
     )
-    return _finding(
-        "violated", f"slo.latency-{name}", case, sentence,
-        _settings(f"[slo] latency_ms_{name}", f"slo.latency-{name}"), "more or larger replicas",
-    )  # fmt: skip
+    return Found(
+        "violated",
+        sentence,
+        _settings(f"[slo] latency_ms_{name}", f"slo.latency-{name}"),
+        "more or larger replicas",
+    )
 
 
-def latency_p95(case: Case) -> Finding | None:
+def latency_p95(case: Case) -> Found | None:
     """The 95th percentile at the peak hour keeps the SLO."""
     return _latency(case, "p95", case.promise.latency_ms_p95, case.demand.slo.latency_ms_p95)
 
 
-def latency_p99(case: Case) -> Finding | None:
+def latency_p99(case: Case) -> Found | None:
     """The 99th percentile at the peak hour keeps the SLO."""
     return _latency(case, "p99", case.promise.latency_ms_p99, case.demand.slo.latency_ms_p99)
 
 
-def priced(case: Case) -> Finding | None:
+def priced(case: Case) -> Found | None:
     """Every line of the bill has a price."""
     if not case.bill.unpriced:
         return None
@@ -249,73 +258,82 @@ def priced(case: Case) -> Finding | None:
         if case.platform.kind == "machine"
         else "add a price row with its source and date"
     )
-    return _finding("violated", "price.known", case, f"no price is known for {names}", proof, fix)
+    return Found("violated", f"no price is known for {names}", proof, fix)
 
 
-def within_budget(case: Case) -> Finding | None:
+def within_budget(case: Case) -> Found | None:
     """The monthly bill keeps the budget."""
     budget, cost = case.demand.budget.cost_usd_month, case.bill.monthly_usd
     if budget is None or cost is None or cost <= budget:
         return None
     sentence = f"it costs {usd(cost)} a month, the budget is {usd(budget)}"
-    return _finding(
-        "violated", "budget.monthly", case, sentence,
+    return Found(
+        "violated",
+        sentence,
         _settings("[budget] cost_usd_month", "budget.monthly"),
-    )  # fmt: skip
+    )
 
 
-def database_wanted(case: Case) -> Finding | None:
+def database_wanted(case: Case) -> Found | None:
     """A database is only bought for an app that can use it."""
     if case.design.database is None or _service(case, "postgresql") is not None:
         return None
     proof = Proof(kind="source", rule="service.postgresql", note="no PostgreSQL driver or address")
-    return _finding(
-        "violated", "database.unused", case, "the app does not use PostgreSQL", proof
-    )
+    return Found("violated", "the app does not use PostgreSQL", proof)
 
 
-def measured(case: Case) -> Finding | None:
+def measured(case: Case) -> Found | None:
     """The promise rests on measurements."""
     if case.profile.measured:
         return None
-    return _finding(
-        "risk", "evidence.assumed", case,
-        "service times and memory are assumed, not measured", case.profile.proofs[0],
+    return Found(
+        "risk",
+        "service times and memory are assumed, not measured",
+        case.profile.proofs[0],
         "run `seatrial profile --measure`",
-    )  # fmt: skip
+    )
 
 
-def cold_start(case: Case) -> Finding | None:
+def cold_start(case: Case) -> Found | None:
     """Cold starts of functions are told, because the model does not hold them."""
     if case.platform.kind != "functions":
         return None
     boot = f"{case.profile.boot_s:.1f} s" if case.profile.boot_s else "an unknown time"
     sentence = f"a cold start adds at least {boot} to a request; the model does not count it"
-    return _finding("risk", "start.cold", case, sentence, case.profile.proofs[0])
+    return Found("risk", sentence, case.profile.proofs[0])
 
 
-RULES: tuple[Rule, ...] = (
-    memory_fits,
-    request_time,
-    payload_fits,
-    replicas_allowed,
-    local_state,
-    process_state,
-    database_wanted,
-    latency_p95,
-    latency_p99,
-    survives_a_replica,
-    service_level,
-    priced,
-    within_budget,
-    measured,
-    cold_start,
-)
+RULES: dict[str, Rule] = {
+    "memory.fits": memory_fits,
+    "limit.request-time": request_time,
+    "limit.payload": payload_fits,
+    "limit.replicas": replicas_allowed,
+    "state.local-database": local_state,
+    "state.in-process": process_state,
+    "database.unused": database_wanted,
+    "slo.latency-p95": latency_p95,
+    "slo.latency-p99": latency_p99,
+    "capacity.n-minus-1": survives_a_replica,
+    "slo.availability": service_level,
+    "price.known": priced,
+    "budget.monthly": within_budget,
+    "evidence.assumed": measured,
+    "start.cold": cold_start,
+}
+"""The rules in the order in which they are told: what cannot be helped first, money last."""
 
 
 def check(case: Case) -> tuple[Finding, ...]:
     """All findings of all rules, in the order of the rules."""
-    return tuple(found for rule in RULES if (found := rule(case)) is not None)
-
-
-
+    return tuple(
+        Finding(
+            severity=found.severity,
+            rule=name,
+            subject=case.design.id,
+            sentence=found.sentence,
+            proof=found.proof,
+            fix=found.fix,
+        )
+        for name, rule in RULES.items()
+        if (found := rule(case)) is not None
+    )

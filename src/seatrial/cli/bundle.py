@@ -17,6 +17,10 @@ def bundle(app_dir: AppDir = HERE, as_json: Json = False, state_dir: StateDir = 
     Nothing is applied. Exit code 1 when a check fails; a tool that is missing is only told.
     """
     run(
-        app_dir, state_dir, as_json, lambda p: p.bundle(), render.bundle,
+        app_dir,
+        state_dir,
+        as_json,
+        lambda p: p.bundle(),
+        render.bundle,
         lambda made: all(check.status != "failed" for check in made.checks),
-    )  # fmt: skip
+    )

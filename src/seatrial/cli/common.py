@@ -84,11 +84,12 @@ def run(
             raise
         _fail(
             StorageError(
-                error.strerror or str(error), where=str(error.filename or ""),
+                error.strerror or str(error),
+                where=str(error.filename or ""),
                 fix="free some space, or check the path and its mode",
             ),
             as_json,
-        )  # fmt: skip
+        )
     except KeyboardInterrupt:
         err.print("interrupted", style="yellow")
         # Skips atexit hooks of libraries that would wait for their threads.

@@ -19,6 +19,10 @@ def plan(app_dir: AppDir = HERE, as_json: Json = False, state_dir: StateDir = No
     is bought or changed. Exit code 1 when no design keeps every rule.
     """
     run(
-        app_dir, state_dir, as_json,
-        lambda p: p.plan(), render.plan, lambda made: made.chosen is not None,
-    )  # fmt: skip
+        app_dir,
+        state_dir,
+        as_json,
+        lambda p: p.plan(),
+        render.plan,
+        lambda made: made.chosen is not None,
+    )

@@ -49,8 +49,15 @@ def workload(found: Workload) -> None:
         about.add_row("boots in", f"{measured.boot_s:.2f} s")
         about.add_row("memory", f"{measured.memory_mib_worker:.0f} MiB a worker")
     out.print(about)
-    routes = _table("\nRoutes", "route", "median", "p95", "processor", "answered",
-                    right=("median", "p95", "processor", "answered"))  # fmt: skip
+    routes = _table(
+        "\nRoutes",
+        "route",
+        "median",
+        "p95",
+        "processor",
+        "answered",
+        right=("median", "p95", "processor", "answered"),
+    )
     for route in web.routes:
         time = route.service_time
         if time is None:
@@ -59,9 +66,12 @@ def workload(found: Workload) -> None:
             continue
         middle, high = len(time.quantiles_ms) // 2, int(0.95 * len(time.quantiles_ms))
         routes.add_row(
-            escape(f"{','.join(route.methods)} {route.path}"), _ms(time.quantiles_ms[middle]),
-            _ms(time.quantiles_ms[high]), _ms(time.cpu_ms_mean), f"{time.requests}x",
-        )  # fmt: skip
+            escape(f"{','.join(route.methods)} {route.path}"),
+            _ms(time.quantiles_ms[middle]),
+            _ms(time.quantiles_ms[high]),
+            _ms(time.cpu_ms_mean),
+            f"{time.requests}x",
+        )
     out.print(routes)
     facts = _table("\nFacts", "rule", "what", "where")
     for fact in web.facts[:SHOWN_FACTS]:
@@ -75,8 +85,12 @@ def plan(made: Plan) -> None:
     """Each platform's verdict, and the chosen design's bill."""
     table = _table(
         f"{escape(made.app)}: {made.considered} designs considered",
-        "platform", "best design", "a month", "p95", right=("a month", "p95"),
-    )  # fmt: skip
+        "platform",
+        "best design",
+        "a month",
+        "p95",
+        right=("a month", "p95"),
+    )
     for verdict in made.platforms:
         best = verdict.best
         if best is None:
@@ -86,9 +100,11 @@ def plan(made: Plan) -> None:
         chosen = made.chosen is not None and best.design == made.chosen.design
         name = f"[bold green]{verdict.name}[/]" if chosen else verdict.name
         table.add_row(
-            name, escape(shape(best.design)), usd(best.bill.monthly_usd),
+            name,
+            escape(shape(best.design)),
+            usd(best.bill.monthly_usd),
             _ms(best.promise.latency_ms_p95),
-        )  # fmt: skip
+        )
     out.print(table)
     if made.chosen is None:
         out.print("\n[bold red]No design keeps every rule.[/]")
@@ -102,15 +118,22 @@ def plan(made: Plan) -> None:
 
 def _bill(chosen: Assessment) -> None:
     table = _table(
-        "The bill a month", "component", "what", "quantity", "price", "USD",
+        "The bill a month",
+        "component",
+        "what",
+        "quantity",
+        "price",
+        "USD",
         right=("quantity", "price", "USD"),
-    )  # fmt: skip
+    )
     for line in chosen.bill.lines:
         table.add_row(
-            line.component, escape(f"{line.service} {line.sku}"),
-            f"{plain(round(line.quantity, 3))} {line.unit}", plain(line.unit_price_usd),
+            line.component,
+            escape(f"{line.service} {line.sku}"),
+            f"{plain(round(line.quantity, 3))} {line.unit}",
+            plain(line.unit_price_usd),
             usd(line.monthly_usd),
-        )  # fmt: skip
+        )
     table.add_row("[bold]total[/]", "", "", "", f"[bold]{usd(chosen.bill.monthly_usd)}[/]")
     out.print(table)
 
@@ -137,15 +160,23 @@ def deployment(found: Deployment | None) -> None:
     serving = "serving" if found.serving else "not serving"
     table = _table(
         f"{escape(found.app)}: {healthy}, {serving} at {found.url}",
-        "process", "pid", "state", "address", "restarts", right=("pid", "restarts"),
-    )  # fmt: skip
+        "process",
+        "pid",
+        "state",
+        "address",
+        "restarts",
+        right=("pid", "restarts"),
+    )
     for process in found.processes:
         state = f"[{STATES[process.state]}]{process.state}[/]"
         detail = f" {escape(process.detail)}" if process.detail else ""
         table.add_row(
-            process.name, str(process.pid or "-"), state + detail, process.address,
+            process.name,
+            str(process.pid or "-"),
+            state + detail,
+            process.address,
             str(process.restarts),
-        )  # fmt: skip
+        )
     out.print(table)
     out.print(f"\nlogs in {found.log_dir}", soft_wrap=True)
 
@@ -161,9 +192,14 @@ def evidence(found: LoadEvidence) -> None:
 
 def _comparisons(found: LoadEvidence) -> Table:
     table = _table(
-        "Promised and measured", "figure", "promised", "measured", "asked", "",
+        "Promised and measured",
+        "figure",
+        "promised",
+        "measured",
+        "asked",
+        "",
         right=("promised", "measured", "asked"),
-    )  # fmt: skip
+    )
 
     def shown(value: float | None, unit: str) -> str:
         return "-" if value is None else f"{value:.2f} {unit}"
@@ -171,9 +207,12 @@ def _comparisons(found: LoadEvidence) -> Table:
     for row in found.comparisons:
         met = "[green]kept[/]" if row.met else "[red]missed[/]"
         table.add_row(
-            row.figure, shown(row.promised, row.unit), shown(row.measured, row.unit),
-            shown(row.required, row.unit), "" if row.required is None else met,
-        )  # fmt: skip
+            row.figure,
+            shown(row.promised, row.unit),
+            shown(row.measured, row.unit),
+            shown(row.required, row.unit),
+            "" if row.required is None else met,
+        )
     return table
 
 
@@ -200,16 +239,24 @@ def shipped(done: Shipped) -> None:
     table = _table(escape(f"{done.workload.app} is proved"), "", "")
     measured = web.measured
     table.add_row(
-        "the app", f"{web.framework}, {len(web.routes)} routes, boots in {measured.boot_s:.1f} s, "
-        f"{measured.memory_mib_worker:.0f} MiB a worker" if measured else web.framework,
-    )  # fmt: skip
+        "the app",
+        f"{web.framework}, {len(web.routes)} routes, boots in {measured.boot_s:.1f} s, "
+        f"{measured.memory_mib_worker:.0f} MiB a worker"
+        if measured
+        else web.framework,
+    )
     if chosen is None:
         table.add_row("the design", f"[red]none of {done.considered} keeps every rule[/]")
     else:
-        table.add_row("the design", escape(f"{chosen.design.platform} {chosen.design.region}, "
-                                           f"{shape(chosen.design)}"))  # fmt: skip
-        table.add_row("costs", f"[bold]{usd(chosen.bill.monthly_usd)} a month[/] "
-                               f"(of {done.considered} designs considered)")  # fmt: skip
+        table.add_row(
+            "the design",
+            escape(f"{chosen.design.platform} {chosen.design.region}, {shape(chosen.design)}"),
+        )
+        table.add_row(
+            "costs",
+            f"[bold]{usd(chosen.bill.monthly_usd)} a month[/] "
+            f"(of {done.considered} designs considered)",
+        )
     table.add_row("ran here", escape(f"{shape(done.rehearsal.design)}, behind Envoy"))
     out.print(table)
     if done.evidence is not None:

@@ -29,6 +29,10 @@ def ship(
     no design keeps every rule or the measured latency misses the SLO.
     """
     run(
-        app_dir, state_dir, as_json,
-        lambda p: p.ship(keep=keep, port=port), render.shipped, lambda done: done.passed,
-    )  # fmt: skip
+        app_dir,
+        state_dir,
+        as_json,
+        lambda p: p.ship(keep=keep, port=port),
+        render.shipped,
+        lambda done: done.passed,
+    )

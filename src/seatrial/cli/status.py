@@ -17,6 +17,10 @@ def status(app_dir: AppDir = HERE, as_json: Json = False, state_dir: StateDir = 
     Exit code 1 when something runs and is not healthy.
     """
     run(
-        app_dir, state_dir, as_json, lambda p: p.status(), render.deployment,
+        app_dir,
+        state_dir,
+        as_json,
+        lambda p: p.status(),
+        render.deployment,
         lambda found: found is None or found.healthy,
-    )  # fmt: skip
+    )

@@ -32,7 +32,10 @@ def load(
     Latency counts from when a request was meant to be sent. Exit code 1 when the SLO is missed.
     """
     run(
-        app_dir, state_dir, as_json,
+        app_dir,
+        state_dir,
+        as_json,
         lambda p: p.trial_load(seed=seed, duration_s=duration_s),
-        render.evidence, lambda found: found.passed,
-    )  # fmt: skip
+        render.evidence,
+        lambda found: found.passed,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from seatrial.kernel.assessment import Assessment, Finding
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.values import Value
@@ -14,6 +16,15 @@ class Rejected(Value):
     platform: str
     monthly_usd: str
     reasons: tuple[Finding, ...]
+
+
+class Outranked(Value):
+    """A design that keeps every rule and is not among the best few."""
+
+    design: str
+    platform: str
+    monthly_usd: Decimal
+    latency_ms_p95: float | None
 
 
 class PlatformVerdict(Value):
@@ -31,8 +42,9 @@ class PlatformVerdict(Value):
 class Plan(Value):
     """The decision for one workload and one demand.
 
-    `considered == len(ranked) + len(rejected)`: nothing disappears. `chosen` is the first of
-    `ranked`, or none. `rehearsal` is the design the local engine runs for the trial, with what
+    `ranked` are the best ten designs, `outranked` the others that keep every rule, in order.
+    `considered == len(ranked) + len(outranked) + len(rejected)`: nothing disappears. `chosen` is
+    the first of `ranked`, or none. `rehearsal` is the design the local engine runs for the trial, with what
     the model promises for it at the share of the peak that this machine carries.
     """
 
@@ -43,6 +55,7 @@ class Plan(Value):
     considered: int
     chosen: Assessment | None
     ranked: tuple[Assessment, ...]
+    outranked: tuple[Outranked, ...] = ()
     rejected: tuple[Rejected, ...]
     platforms: tuple[PlatformVerdict, ...]
     rehearsal: Assessment

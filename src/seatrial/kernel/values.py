@@ -14,9 +14,20 @@ import msgspec
 T = TypeVar("T")
 
 
-# Tells type checkers what the keywords of this base mean for the classes derived from it.
+class _ValueMeta(msgspec.StructMeta):
+    """Makes every noun frozen, keyword-only and strict; msgspec does not inherit `kw_only`."""
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any
+    ) -> type:
+        chosen = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True, **options}
+        made: type = super().__new__(cls, name, bases, body, **chosen)
+        return made
+
+
+# Tells type checkers what the classes derived from it are.
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Value(msgspec.Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
     """A noun, or a part of one: frozen, compared by content."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seatrial.assessor.rules import memory_needed_mib
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Database, Design
 from seatrial.kernel.platform import Catalog, Platform, Size
@@ -44,7 +45,24 @@ def _design(platform: Platform, region: str, size: Size, count: int, db: Databas
     )
 
 
-def designs(catalog: Catalog, demand: Demand, machine: Size) -> Iterator[Design]:
+def _useful(platform: Platform, memory_mib_worker: float) -> Iterator[Size]:
+    """The sizes worth a look: of each vCPU count up to the first whose memory fits.
+
+    A size with more memory and the same processors costs more and does nothing better. Instance
+    types are all kept, because their processors and prices differ.
+    """
+    fitted: set[float] = set()
+    for size in sorted(platform.sizes, key=lambda s: (s.vcpu, s.memory_mib)):
+        if platform.kind != "servers" and size.vcpu in fitted:
+            continue
+        if memory_needed_mib(_workers(size), memory_mib_worker) <= size.memory_mib:
+            fitted.add(size.vcpu)
+        yield size
+
+
+def designs(
+    catalog: Catalog, demand: Demand, machine: Size, memory_mib_worker: float
+) -> Iterator[Design]:
     """All designs of all platforms in the demand's region.
 
     `machine` is what one replica gets on this machine; its designs run there, in no region.
@@ -55,7 +73,7 @@ def designs(catalog: Catalog, demand: Demand, machine: Size) -> Iterator[Design]
                 yield _design(platform, "here", machine, count, None)
             continue
         counts = CONCURRENCY if platform.kind == "functions" else REPLICAS
-        for size in platform.sizes:
+        for size in _useful(platform, memory_mib_worker):
             for count in counts:
                 for database in _databases():
                     yield _design(platform, demand.region, size, count, database)

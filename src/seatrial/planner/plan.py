@@ -12,7 +12,9 @@ from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
 from seatrial.planner.enumerate import THREADS, designs
 from seatrial.planner.explain import explain
-from seatrial.planner.rank import ranked, rejected, verdict
+from seatrial.planner.rank import outranked, ranked, rejected, verdict
+
+RANKED_MAX = 10
 
 REHEARSAL_UTILISATION = 0.5
 """This machine also runs the proxy and the load generator, so the app gets half of it."""
@@ -26,7 +28,10 @@ def plan(
     `machine` is what ONE of `replicas` gets on this machine. Same arguments, same bytes.
     """
     asked = question(workload, demand, catalog)
-    assessments = tuple(assess(asked, design) for design in designs(catalog, demand, machine))
+    assessments = tuple(
+        assess(asked, design)
+        for design in designs(catalog, demand, machine, asked.profile.memory_mib_worker)
+    )
     best = ranked(assessments)
     verdicts = tuple(verdict(platform, assessments) for platform in catalog.platforms)
     chosen = best[0] if best else None
@@ -37,7 +42,8 @@ def plan(
         demand=demand,
         considered=len(assessments),
         chosen=chosen,
-        ranked=best,
+        ranked=best[:RANKED_MAX],
+        outranked=outranked(best[RANKED_MAX:]),
         rejected=rejected(assessments),
         platforms=verdicts,
         rehearsal=_rehearsal(asked, machine, replicas),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from seatrial.assessor.rules import RULES
 from seatrial.kernel.assessment import Assessment
-from seatrial.kernel.plan import PlatformVerdict, Rejected
+from seatrial.kernel.plan import Outranked, PlatformVerdict, Rejected
 from seatrial.kernel.platform import Platform
 from seatrial.kernel.units import usd
 
@@ -25,6 +26,19 @@ def ranked(assessments: Iterable[Assessment]) -> tuple[Assessment, ...]:
     return tuple(sorted((a for a in assessments if not a.violations), key=cost_order))
 
 
+def outranked(assessments: Iterable[Assessment]) -> tuple[Outranked, ...]:
+    """The designs behind the best few, in their order, in short."""
+    return tuple(
+        Outranked(
+            design=a.design.id,
+            platform=a.design.platform,
+            monthly_usd=cost_order(a)[0],
+            latency_ms_p95=a.promise.latency_ms_p95,
+        )
+        for a in assessments
+    )
+
+
 def rejected(assessments: Iterable[Assessment]) -> tuple[Rejected, ...]:
     """The designs that a rule rejects, each with every reason."""
     return tuple(
@@ -39,20 +53,19 @@ def rejected(assessments: Iterable[Assessment]) -> tuple[Rejected, ...]:
     )
 
 
-def _nearness(assessment: Assessment) -> tuple[int, Decimal, str]:
-    cost = assessment.bill.monthly_usd
+def _nearness(assessment: Assessment) -> tuple[int, int, Decimal, str]:
+    """Fewest violations; then those told last, money after what cannot be helped; then cost."""
+    cost, order = assessment.bill.monthly_usd, list(RULES)
     return (
         len(assessment.violations),
+        -min(order.index(finding.rule) for finding in assessment.violations),
         Decimal("Infinity") if cost is None else cost,
         assessment.design.id,
     )
 
 
 def verdict(platform: Platform, assessments: tuple[Assessment, ...]) -> PlatformVerdict:
-    """One platform's best design; without a feasible one, the design that came nearest and why.
-
-    Nearest is the one with the fewest violations, then the cheapest.
-    """
+    """One platform's best design; without a feasible one, the design that came nearest and why."""
     mine = [a for a in assessments if a.design.platform == platform.id]
     best = next(iter(ranked(mine)), None)
     nearest = min(mine, key=_nearness) if mine and best is None else None

@@ -1,0 +1,1 @@
+"""Catalogue: platforms and prices as data, each number with source and date."""

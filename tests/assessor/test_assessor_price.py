@@ -1,0 +1,291 @@
+"""Bills: known figures to the cent, and what must hold for all quantities and tiers."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatrial.assessor.price import PriceBook, fill, price
+from seatrial.assessor.usage import Usage, read_meter
+from seatrial.catalog.load import load, machine_price
+from seatrial.kernel.assessment import Bill
+from seatrial.kernel.design import Database, Design
+from seatrial.kernel.platform import BillLine, Capabilities, Catalog, Meter, Platform, Price
+from seatrial.kernel.units import CENT, micro_usd
+
+CATALOG = load()
+BOOK = PriceBook(CATALOG)
+IDLE = Usage(requests_month=Decimal(0), replica_hours_month=Decimal(0))
+
+
+def design(platform: str = "aws-fargate", **fields: object) -> Design:
+    given: dict[str, object] = {
+        "region": "us-east-1", "size": "1vcpu-2gb", "vcpu": 1.0, "memory_mib": 2048,
+        "replicas_min": 2, "replicas_max": 2, "workers": 1, "threads": 8,
+    }  # fmt: skip
+    return Design(platform=platform, **{**given, **fields})  # type: ignore[arg-type]
+
+
+def used(**fields: object) -> Usage:
+    given: dict[str, object] = {
+        "requests_month": Decimal(600_000), "request_duration_s_mean": Decimal("0.2"),
+        "replica_hours_month": Decimal(1460), "load_balancer_units_hours": Decimal(7),
+        "egress_gib_month": Decimal(12), "log_gib_month": Decimal("0.25"),
+        "images_gib": Decimal(3), "secrets": 2, "secret_requests_month": 80, "alarms": 4,
+    }  # fmt: skip
+    return Usage(**{**given, **fields})  # type: ignore[arg-type]
+
+
+def bill(asked: Design, usage: Usage) -> Bill:
+    return price(asked, CATALOG.platform(asked.platform), BOOK, usage)
+
+
+def monthly(of: Bill, service: str, sku: str) -> Decimal:
+    return sum(
+        (line.monthly_usd for line in of.lines if (line.service, line.sku) == (service, sku)),
+        Decimal(0),
+    )
+
+
+def test_two_fargate_tasks() -> None:
+    of = bill(design(), used())
+    assert monthly(of, "fargate", "vcpu-hour-x86") == Decimal("59.100800")
+    assert monthly(of, "fargate", "memory-gb-hour-x86") == Decimal("12.979400")
+    assert monthly(of, "alb", "load-balancer-hour") == Decimal("16.425000")
+    # two addresses of the load balancer and one per task, $3.65 each
+    assert monthly(of, "vpc", "public-ipv4") == Decimal("14.600000")
+    assert of.unpriced == ()
+
+
+def test_ten_thousand_function_calls() -> None:
+    usage = used(requests_month=Decimal(10_000), request_duration_s_mean=Decimal(2))
+    of = bill(design("aws-lambda", memory_mib=1024), usage)
+    assert monthly(of, "lambda", "compute-gb-second-x86") == Decimal("0.333334")
+    assert monthly(of, "lambda", "request") == Decimal("0.002000")
+    assert monthly(of, "api-gateway", "http-api-request") == Decimal("0.010000")
+
+
+@pytest.mark.parametrize(("size", "cents"), [("t3.medium", "30.37"), ("t3.large", "60.74")])
+def test_instances(size: str, cents: str) -> None:
+    of = bill(design("aws-ecs-ec2", size=size, servers=1, replicas_min=1, replicas_max=1), used())
+    assert monthly(of, "ec2", size).quantize(CENT) == Decimal(cents)
+
+
+def test_two_volumes() -> None:
+    of = bill(design("aws-ecs-ec2", size="t3.medium", servers=2), used(server_disk_gib=20))
+    assert monthly(of, "ebs", "gp3-storage") == Decimal("3.2")
+
+
+def test_database_by_deployment() -> None:
+    single = design(database=Database(instance="db.t4g.small", storage_gib=20))
+    double = design(database=Database(instance="db.t4g.small", storage_gib=20, multi_az=True))
+    assert monthly(bill(single, used()), "rds-postgresql", "db.t4g.small/single-az") == Decimal(
+        "23.360000"
+    )
+    assert monthly(bill(single, used()), "rds-storage", "gp3/single-az") == Decimal("2.300000")
+    assert monthly(bill(double, used()), "rds-postgresql", "db.t4g.small/multi-az") == Decimal(
+        "47.450000"
+    )
+    assert monthly(bill(double, used()), "rds-storage", "gp3/multi-az") == Decimal("4.600000")
+
+
+def test_functions_with_a_database_need_a_nat_gateway() -> None:
+    alone = bill(design("aws-lambda", memory_mib=1024), used())
+    with_database = bill(
+        design("aws-lambda", memory_mib=1024, database=Database(instance="db.t4g.small")),
+        used(nat_gateways=1),
+    )
+    assert monthly(alone, "nat", "nat-gateway-hour") == 0
+    assert monthly(with_database, "nat", "nat-gateway-hour") == Decimal("32.850000")
+    assert monthly(with_database, "vpc", "public-ipv4") == Decimal("3.650000")
+
+
+def test_lightsail_transfer_within_the_allowance_is_a_line_at_zero() -> None:
+    small = design("aws-lightsail", size="small", vcpu=0.5, memory_mib=1024)
+    within = bill(small, used(egress_gib_month=Decimal(499)))
+    beyond = bill(small, used(egress_gib_month=Decimal(600)))
+    assert within.monthly_usd == Decimal(30)
+    assert [(line.sku, line.quantity) for line in within.lines][1] == (
+        "transfer-over-allowance", Decimal(0),
+    )  # fmt: skip
+    assert beyond.monthly_usd == Decimal(39)
+
+
+@pytest.mark.parametrize("database", [None, Database(instance="db.t4g.small")])
+@pytest.mark.parametrize("platform", CATALOG.platforms[:-1], ids=lambda p: p.id)
+def test_every_size_is_priced_in_us_east_1(platform: Platform, database: Database | None) -> None:
+    usage = used()
+    if database is not None:
+        usage = used(nat_gateways=1, nat_gib_month=Decimal(1), cross_zone_gib_month=Decimal(3))
+    for size in platform.sizes:
+        asked = design(
+            platform.id, size=size.name, vcpu=size.vcpu, memory_mib=size.memory_mib,
+            servers=2 if platform.kind == "servers" else 0, database=database,
+        )  # fmt: skip
+        of = bill(asked, usage)
+        assert of.unpriced == () and of.monthly_usd is not None and of.monthly_usd > 0
+
+
+@pytest.mark.parametrize("platform", ["aws-fargate", "aws-lambda"])
+def test_ireland_is_priced_without_a_database(platform: str) -> None:
+    assert bill(design(platform, region="eu-west-1"), used()).monthly_usd is not None
+    with_database = design(platform, region="eu-west-1", database=Database(instance="db.t4g.small"))
+    assert bill(with_database, used()).monthly_usd is None
+
+
+def test_missing_price_is_told_and_the_total_is_not_known() -> None:
+    of = bill(design("aws-ecs-ec2", size="t3.large", servers=2, region="eu-west-1"), used())
+    assert of.monthly_usd is None
+    (missing,) = of.unpriced
+    assert (missing.service, missing.sku, missing.region) == ("ebs", "gp3-storage", "eu-west-1")
+    assert "gp3-storage in eu-west-1" in missing.reason
+    assert "catalog/prices/aws.csv" in missing.reason
+    assert monthly(of, "ec2", "t3.large") == Decimal("133.152000")
+
+
+def test_quantity_above_the_known_tiers_is_not_known() -> None:
+    of = bill(design(region="eu-west-1"), used(egress_gib_month=Decimal(20_000)))
+    assert of.monthly_usd is None
+    assert "above 10240 GB" in of.unpriced[0].reason
+
+
+def test_own_machine_is_unpriced_until_its_owner_says_what_it_costs() -> None:
+    asked = design("this-machine", region="here")
+    assert bill(asked, used()).monthly_usd is None
+    told = load((machine_price(Decimal("19.90")),))
+    of = price(asked, told.platform("this-machine"), told, used())
+    assert of.monthly_usd == Decimal("19.90")
+    assert "cost_usd_month" in of.lines[0].source
+
+
+def test_nothing_used_is_no_line() -> None:
+    of = bill(design("aws-lambda"), IDLE)
+    assert of.lines == () and of.monthly_usd == 0
+
+
+def test_fill() -> None:
+    asked = design(size="t3.large", database=Database(instance="db.t4g.small", multi_az=True))
+    assert fill("{size}/{database}/{deployment}/{commitment}", asked) == (
+        "t3.large/db.t4g.small/multi-az/on-demand"
+    )
+
+
+# --- properties ------------------------------------------------------------------------------
+
+
+def catalogue(rows: tuple[Price, ...]) -> tuple[Catalog, Platform]:
+    platform = Platform(
+        id="test", name="Test", kind="functions", provider="p", source="s", as_of="2026-01-01",
+        sizes=(), bill=(BillLine(component="c", service="s", sku="k", meter="egress_gib"),),
+        capabilities=Capabilities(
+            autoscaling=False, shared_memory=False, persistent_disk=False, websockets=False,
+            zones=1, managed_database=False,
+        ),
+    )  # fmt: skip
+    return Catalog(platforms=(platform,), prices=rows, digest=""), platform
+
+
+@st.composite
+def tiered(draw: st.DrawFn) -> tuple[Price, ...]:
+    bounds = sorted(draw(st.sets(st.integers(1, 10_000), max_size=4)))
+    edges: list[int | None] = [0, *bounds, None]
+    rates = draw(
+        st.lists(
+            st.decimals("0.000001", "9", places=7), min_size=len(edges) - 1, max_size=len(edges) - 1
+        )
+    )
+    return tuple(
+        Price(
+            provider="p", service="s", sku="k", region="us-east-1", unit="GB",
+            tier_from=Decimal(low or 0), tier_to=None if high is None else Decimal(high),
+            price_usd=rate, source="s", as_of="2026-01-01",
+        )
+        for (low, high), rate in zip(itertools.pairwise(edges), rates, strict=True)
+    )  # fmt: skip
+
+
+def cost(rows: tuple[Price, ...], quantity: Decimal) -> Decimal:
+    whole, platform = catalogue(rows)
+    total = price(design("test"), platform, whole, used(egress_gib_month=quantity)).monthly_usd
+    assert total is not None
+    return total
+
+
+def by_hand(rows: tuple[Price, ...], quantity: Decimal) -> Decimal:
+    """The definition: each unit costs the rate of the tier it falls into."""
+    total = Decimal(0)
+    for row in rows:
+        top = quantity if row.tier_to is None else min(quantity, row.tier_to)
+        total += micro_usd(max(Decimal(0), top - row.tier_from) * row.price_usd)
+    return total
+
+
+QUANTITY = st.decimals("0.000001", "20000", places=6)
+
+
+@given(tiered(), QUANTITY)
+def test_tiers_sum(rows: tuple[Price, ...], quantity: Decimal) -> None:
+    assert cost(rows, quantity) == by_hand(rows, quantity)
+
+
+@given(tiered(), QUANTITY, QUANTITY)
+def test_more_never_costs_less(rows: tuple[Price, ...], one: Decimal, other: Decimal) -> None:
+    assert cost(rows, min(one, other)) <= cost(rows, max(one, other))
+
+
+@given(tiered(), QUANTITY, st.randoms(use_true_random=False))
+def test_order_of_rows_does_not_matter(rows: tuple[Price, ...], quantity: Decimal, random) -> None:  # type: ignore[no-untyped-def]
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    assert cost(tuple(shuffled), quantity) == cost(rows, quantity)
+
+
+@given(
+    st.sampled_from(["aws-fargate", "aws-ecs-ec2", "aws-lambda", "aws-lightsail"]),
+    st.integers(1, 20),
+    QUANTITY,
+    QUANTITY,
+    st.booleans(),
+)
+def test_lines_sum_to_the_total(
+    platform: str, replicas: int, requests: Decimal, egress: Decimal, database: bool
+) -> None:
+    sizes = CATALOG.platform(platform).sizes
+    size = sizes[replicas % len(sizes)]
+    asked = design(
+        platform, size=size.name, vcpu=size.vcpu, memory_mib=size.memory_mib,
+        replicas_min=replicas, replicas_max=replicas, servers=replicas,
+        database=Database(instance="db.t4g.small") if database else None,
+    )  # fmt: skip
+    usage = used(
+        requests_month=requests, egress_gib_month=egress, replica_hours_month=replicas * 730
+    )
+    of = bill(asked, usage)
+    assert of.monthly_usd == sum((line.monthly_usd for line in of.lines), Decimal(0))
+    for line in of.lines:
+        # the shown quantity is rounded to the sixth digit, the amount is not computed from it
+        assert abs(line.quantity * line.unit_price_usd - line.monthly_usd) <= Decimal("0.000002")
+        assert line.source and line.as_of
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_more_replicas_cost_more(one: int, other: int) -> None:
+    def total(replicas: int) -> Decimal:
+        asked = design(replicas_min=replicas, replicas_max=replicas)
+        found = bill(asked, used(replica_hours_month=Decimal(730 * replicas))).monthly_usd
+        assert found is not None
+        return found
+
+    assert (total(one) < total(other)) == (one < other)
+
+
+def test_every_meter_can_be_read() -> None:
+    asked = design(servers=2, database=Database(instance="db.t4g.small"))
+    busy = used(nat_gateways=1, nat_gib_month=Decimal(1), cross_zone_gib_month=Decimal(1))
+    for meter in get_args(Meter):
+        assert read_meter(meter, asked, busy) > 0
