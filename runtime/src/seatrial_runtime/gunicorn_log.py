@@ -1,0 +1,83 @@
+"""gunicorn's logger, made to write our JSON lines: its own messages and the access log."""
+
+import re
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
+from seatrial_runtime.logs import STDOUT, emit
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_MAX_PATH_CHARS = 2048
+
+
+class JsonLogger(Logger):
+    """Bypasses `logging`: an app that reconfigures it cannot silence or reshape these lines."""
+
+    def __init__(self, cfg: Config) -> None:
+        self.on_error: Callable[[str], None] | None = None
+        super().__init__(cfg)
+
+    def setup(self, cfg: Config) -> None:
+        """Install no handlers; gunicorn calls this at start and on reload."""
+        self.cfg = cfg
+        self._access_log_enabled = True
+
+    def _message(self, level: str, msg: object, args: tuple[Any, ...], exc_info: object) -> None:
+        text = str(msg) % args if args else str(msg)
+        trace = traceback.format_exc() if exc_info else None
+        emit(level, "server", message=text, traceback=trace)
+        if level == "error" and self.on_error is not None:
+            self.on_error(text)
+
+    def critical(self, msg: object, *args: Any, exc_info: object = None, **_: Any) -> None:
+        """A worker hung, or worse."""
+        self._message("error", msg, args, exc_info)
+
+    def error(self, msg: object, *args: Any, exc_info: object = None, **_: Any) -> None:
+        """A request or a worker failed."""
+        self._message("error", msg, args, exc_info)
+
+    def exception(self, msg: object, *args: Any, exc_info: object = True, **_: Any) -> None:
+        """An error, with the traceback of the exception that is being handled."""
+        self._message("error", msg, args, exc_info)
+
+    def warning(self, msg: object, *args: Any, exc_info: object = None, **_: Any) -> None:
+        """Something to look at."""
+        self._message("warning", msg, args, exc_info)
+
+    def info(self, msg: object, *args: Any, exc_info: object = None, **_: Any) -> None:
+        """The server's ordinary life."""
+        self._message("info", msg, args, exc_info)
+
+    def debug(self, msg: object, *args: Any, **_: Any) -> None:
+        """Not written: gunicorn's debug messages include the whole configuration."""
+
+    def log(self, lvl: object, msg: object, *args: Any, **_: Any) -> None:
+        """A message whose level is computed; gunicorn uses it rarely."""
+        self._message(str(lvl).lower() if isinstance(lvl, str) else "info", msg, args, None)
+
+    def access(
+        self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta
+    ) -> None:
+        """One finished request. The query string is left out: it may hold a token."""
+        path = getattr(req, "path", None) or str(environ.get("RAW_URI", "")).partition("?")[0]
+        request_id = environ.get("HTTP_X_REQUEST_ID", "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
+        status = str(resp.status).partition(" ")[0]
+        emit(
+            "info",
+            "request",
+            stream=STDOUT,
+            method=environ.get("REQUEST_METHOD"),
+            path=path[:_MAX_PATH_CHARS],
+            status=int(status) if status.isdecimal() else None,
+            duration_ms=round(request_time.total_seconds() * 1000, 3),
+            request_id=request_id,
+        )

@@ -1,0 +1,228 @@
+"""The parent process: owns the sockets, keeps a server running, and ends it in good order."""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections import deque
+from types import FrameType, TracebackType
+
+from seatrial_runtime import STARTED_S
+from seatrial_runtime.address import inode_of, listen, remove_path
+from seatrial_runtime.channel import Message
+from seatrial_runtime.logs import emit, redact
+from seatrial_runtime.management import Management
+from seatrial_runtime.prober import Prober
+from seatrial_runtime.processes import adopt_orphans
+from seatrial_runtime.server_process import ServerProcess
+from seatrial_runtime.settings import Settings
+from seatrial_runtime.state import State
+
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
+_STEADY_S = 10.0  # A server that lived this long was not part of a crash loop.
+_MAX_BOOT_FAILURES = 5
+_KILL_MARGIN_S = 3.0  # Over the graceful timeout: the arbiter kills its workers first.
+_REFUSE_S = 1.0  # Longest wait for the workers to take what had queued and to refuse the rest.
+_FAIL_STOP_S = 2.0
+
+
+class Supervisor:
+    """One app's life, from bound sockets to exit code. A context manager: leaving it cleans up."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._state = State(STARTED_S, settings.workers)
+        self._listener = listen(settings.bind, "--bind")
+        self._bind_inode = inode_of(settings.bind)
+        try:
+            self._management = listen(settings.management, "--management")
+        except BaseException:
+            self._listener.close()
+            remove_path(settings.bind, self._bind_inode)
+            raise
+        self._management_inode = inode_of(settings.management)
+        self._selector = selectors.DefaultSelector()
+        self._server = ServerProcess(settings, self._listener, self._selector, self._on_message)
+        self._crashes = 0  # In a row, for the backoff.
+        self._boot_failures = 0
+        self._failure: Message | None = None
+        self._errors: deque[str] = deque(maxlen=5)
+        self._stop_code: int | None = None  # Set once stopping: the exit code it will end with.
+        self._exit_code: int | None = None
+        # Monotonic times at which something is due; None when it is not.
+        self._start_limit: float | None = STARTED_S + settings.start_timeout_s
+        self._restart_at: float | None = None
+        self._stop_at: float | None = None
+        self._refuse_at: float | None = None
+        self._kill_at: float | None = None
+
+    def __enter__(self) -> "Supervisor":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.kill()
+        self._server.reap()
+        self._listener.close()
+        remove_path(self._settings.bind, self._bind_inode)
+        remove_path(self._settings.management, self._management_inode)
+
+    def run(self) -> int:
+        """Serve until told to stop or unable to go on; returns the exit code."""
+        adopt_orphans()
+        self._catch_signals()
+        settings, state = self._settings, self._state
+        emit(
+            "info",
+            "start",
+            app=settings.target,
+            bind=str(settings.bind),
+            management=str(settings.management),
+            workers=settings.workers,
+            threads=settings.threads,
+        )
+        views = {
+            "/health": state.health,
+            "/startup": state.startup,
+            "/ready": state.ready,
+            "/workers": state.workers,
+        }
+        Management(self._management, views).start()
+        Prober(state, settings.bind, settings.ready_path).start()
+        self._server.start()
+        while self._exit_code is None:
+            for key, _ in self._selector.select(self._pause_s()):
+                key.data()
+            self._on_time(time.monotonic())
+        emit("info" if self._exit_code == 0 else "error", "exit", code=self._exit_code)
+        return self._exit_code
+
+    # -- events
+
+    def _catch_signals(self) -> None:
+        def ignore(number: int, frame: FrameType | None) -> None:
+            """The number arrives through the wake-up pipe, in the main loop."""
+
+        read_end, write_end = os.pipe()
+        os.set_blocking(read_end, False)
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, ignore)
+
+        def on_readable() -> None:
+            for number in os.read(read_end, 512):
+                self._on_signal(signal.Signals(number))
+
+        self._selector.register(read_end, selectors.EVENT_READ, on_readable)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if number == signal.SIGCHLD:
+            ended = self._server.reap()
+            if ended is not None:
+                self._on_server_end(ended)
+        elif self._stop_code is None:
+            self._state.draining()
+            self._stop_code = 0
+            self._stop_at = time.monotonic() + self._settings.drain_delay_s
+            emit("info", "draining", signal=number.name, delay_s=self._settings.drain_delay_s)
+        else:
+            self._exit_code = 128 + number
+
+    def _on_message(self, message: Message) -> None:
+        if message.kind == "ready":
+            self._state.worker_ready(message.pid)
+        elif message.kind == "gone":
+            self._state.worker_gone(message.pid)
+            self._count_boot_failure()
+        elif message.kind == "failed":
+            self._failure = message
+        else:
+            self._errors.append(redact(message.text))
+
+    def _on_server_end(self, how: str) -> None:
+        failure, self._failure = self._failure, None
+        reason = f"the server process ended: {how}"
+        if failure is not None:
+            reason = f"the app does not load: {redact(failure.text)}"
+        self._state.server_lost(reason)
+        if self._stop_code is not None and self._stop_at is None:
+            self._exit_code = self._stop_code
+        elif failure is not None and self._stop_code is None and not self._state.ever_ready:
+            self._fail(2, reason, failure.hint, failure.traceback)
+        else:
+            self._count_boot_failure()
+            if self._exit_code is None:
+                self._schedule_restart(reason)
+
+    def _schedule_restart(self, reason: str) -> None:
+        now = time.monotonic()
+        if now - self._server.started_s > _STEADY_S:
+            self._crashes = 0
+        backoff_s = min(_FIRST_BACKOFF_S * 2**self._crashes, _LONGEST_BACKOFF_S)
+        self._crashes = min(self._crashes + 1, 16)
+        self._restart_at = now + backoff_s
+        emit("error", "server_lost", message=reason, restart_in_s=backoff_s)
+
+    def _count_boot_failure(self) -> None:
+        if self._state.ever_ready or self._stop_code is not None:
+            return
+        self._boot_failures += 1
+        if self._boot_failures >= _MAX_BOOT_FAILURES:
+            last = "; ".join(self._errors) or self._state.reason
+            self._fail(1, f"{self._boot_failures} processes died before the app was ready: {last}")
+
+    # -- time
+
+    def _pause_s(self) -> float | None:
+        due = [self._start_limit, self._restart_at, self._stop_at, self._refuse_at, self._kill_at]
+        times = [moment for moment in due if moment is not None]
+        return max(min(times) - time.monotonic(), 0.0) if times else None
+
+    def _on_time(self, now: float) -> None:
+        if self._restart_at is not None and now >= self._restart_at:
+            self._restart_at = None
+            self._server.start()
+        if self._stop_at is not None and now >= self._stop_at:
+            self._begin_stop(now)
+        if self._refuse_at is not None and now >= self._refuse_at:
+            self._refuse_at = None
+            with contextlib.suppress(OSError):
+                # The workers do this as soon as they stop; here for one that hangs.
+                self._listener.shutdown(socket.SHUT_RDWR)
+        if self._kill_at is not None and now >= self._kill_at and self._exit_code is None:
+            emit("warning", "killed", message="the server did not stop in time")
+            self._exit_code = self._stop_code
+        if self._start_limit is not None and now >= self._start_limit:
+            self._start_limit = None
+            if not self._state.ever_ready and self._stop_code is None:
+                limit = f"{self._settings.start_timeout_s:g} s"
+                self._fail(1, f"not ready within {limit}: {self._state.reason}")
+
+    # -- stopping
+
+    def _begin_stop(self, now: float) -> None:
+        """The drain delay is over: finish what is in flight and take nothing new."""
+        self._stop_at = self._restart_at = None
+        if not self._server.running:
+            self._exit_code = self._stop_code
+            return
+        self._server.stop()
+        self._refuse_at = now + _REFUSE_S
+        self._kill_at = now + self._settings.graceful_timeout_s + _KILL_MARGIN_S
+
+    def _fail(self, code: int, message: str, hint: str = "", trace: str = "") -> None:
+        """Give up: say why, stop what runs, and exit with `code`."""
+        emit("error", "failed", message=message, hint=hint or None, traceback=trace or None)
+        self._stop_code = code
+        if not self._server.running:
+            self._exit_code = code
+            return
+        self._server.stop()
+        self._kill_at = time.monotonic() + _FAIL_STOP_S

@@ -1,0 +1,5 @@
+def connect():
+    raise RuntimeError("DATABASE_URL is not set")
+
+
+connect()

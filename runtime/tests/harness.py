@@ -1,0 +1,172 @@
+"""Runs the real command on free loopback ports and talks to it over real sockets."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+APPS = Path(__file__).parent / "apps"
+PATIENCE_S = 20.0  # For what takes well under a second on an idle machine.
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(check: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
+    """Poll until `check` returns something true; its connection errors count as not yet."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            result = check()
+            if result:
+                return result
+        assert time.monotonic() < deadline, f"no {what} within {timeout_s:g} s"
+        time.sleep(0.02)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def get(
+    address: str, path: str, timeout_s: float = PATIENCE_S, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
+    """One GET over a connection of its own; status and body."""
+    connection: http.client.HTTPConnection
+    if address.startswith("unix:"):
+        connection = _UnixConnection(address.removeprefix("unix:"), timeout_s)
+    else:
+        connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers=headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def exists(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody has reaped yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@dataclass
+class Running:
+    """One `seatrial-run web`, with its two addresses and what it wrote."""
+
+    bind: str
+    management: str
+    process: subprocess.Popen[bytes]
+    folder: Path
+    seen: set[int] = field(default_factory=set)
+
+    def get(self, path: str, **options: Any) -> tuple[int, bytes]:
+        return get(self.bind, path, **options)
+
+    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        status, body = get(self.management, path, timeout_s=5)
+        return status, json.loads(body)
+
+    def workers(self) -> list[int]:
+        pids: list[int] = self.ask("/workers")[1]["pids"]
+        self.seen.update(pids, map(parent_of, pids))
+        return pids
+
+    def arbiter(self) -> int:
+        return parent_of(wait_for(self.workers, "worker")[0])
+
+    def wait_ready(self) -> None:
+        wait_for(lambda: self.ask("/ready")[0] == 200, f"ready app: {self.stderr[-2000:]}")
+        self.workers()
+
+    def wait_exit(self, timeout_s: float = PATIENCE_S) -> int:
+        return self.process.wait(timeout_s)
+
+    def started(self) -> bool:
+        return self.process.poll() is not None or '"start"' in self.stderr
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = [line for line in (self.stdout + self.stderr).splitlines() if line[:1] == "{"]
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    def end(self) -> None:
+        """Leave nothing behind, however the test went."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+            self.process.kill()
+        self.process.wait()
+        for pid in self.seen:
+            if exists(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "seatrial_runtime", *arguments]
+
+
+def start(
+    folder: Path,
+    target: str,
+    *options: str,
+    app_dir: Path = APPS,
+    env: dict[str, str] | None = None,
+    bind: str | None = None,
+) -> Running:
+    """Start the command; when another process takes a free port first, with other ports."""
+    for _ in range(5):
+        where = bind or f"127.0.0.1:{free_port()}"
+        management = f"127.0.0.1:{free_port()}"
+        addresses = ("--bind", where, "--management", management, "--app-dir", str(app_dir))
+        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+            process = subprocess.Popen(
+                command("web", target, *addresses, *options),
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                env={**os.environ, **(env or {})},
+            )
+        running = Running(where, management, process, folder)
+        wait_for(running.started, "start")
+        if "already in use" not in running.stderr:
+            return running
+        process.wait()
+    raise AssertionError("no free port in five tries")
