@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from seatrial import runtime_wheel, settings
-from seatrial.assessor.promise import profile_of
-from seatrial.bundler import bundle as bundler
-from seatrial.bundler import verify
-from seatrial.catalog import load as catalog
-from seatrial.engines.engine import Release, StopReport
+from seatrial import rehearsal, runtime_wheel, settings
+from seatrial.bundler.bundle import bundle, write
+from seatrial.bundler.verify import verify
+from seatrial.catalog.load import load
+from seatrial.engines.engine import StopReport
 from seatrial.engines.local.engine import LocalEngine
 from seatrial.files import write_atomic
 from seatrial.kernel.assessment import Assessment
@@ -24,21 +21,18 @@ from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.errors import AppError, MissingStageError
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
-from seatrial.kernel.platform import Price, Size
 from seatrial.kernel.values import Value, digest
 from seatrial.kernel.workload import Workload
-from seatrial.planner.plan import plan as decide
-from seatrial.profiler.measure import measure as take_measurements
-from seatrial.profiler.profile import profile as read_source
+from seatrial.planner.plan import plan
+from seatrial.profiler.measure import measure
+from seatrial.profiler.profile import profile
 from seatrial.profiler.source import Source
 from seatrial.project import Project
-from seatrial.reporter.report import report as write_report
-from seatrial.trials.evidence import evidence as judge
-from seatrial.trials.generator import Target, schedule
+from seatrial.reporter.report import report
+from seatrial.trials.evidence import evidence
+from seatrial.trials.generator import schedule
 from seatrial.trials.load import run_load
 from seatrial.trials.machine import describe
-
-Progress = Callable[[str], None]
 
 
 class Shipped(Value):
@@ -63,7 +57,7 @@ class Shipped(Value):
 class Pipeline:
     """The verbs of Seatrial on one app; each leaves what it made under `.seatrial/`."""
 
-    def __init__(self, app_dir: Path, state_dir: Path | None, progress: Progress) -> None:
+    def __init__(self, app_dir: Path, state_dir: Path | None, tell: Callable[[str], None]) -> None:
         if not app_dir.is_dir():
             raise AppError(
                 "is not a folder", where=str(app_dir), fix="give the folder that holds the app"
@@ -71,40 +65,36 @@ class Pipeline:
         self.app_dir = app_dir.resolve()
         self.settings = settings.read(app_dir)
         self.project = Project(self.app_dir, state_dir)
-        self.engine = LocalEngine(self.project.root / "local")
-        self.tell = progress
+        self.local = self.project.root / "local"
+        self.engine = LocalEngine(self.local)
+        self.tell = tell
 
-    def profile(self, *, measure: bool) -> Workload:
-        """Read the app's source; with `measure`, also boot it and time its routes.
+    def profile(self, *, measured: bool) -> Workload:
+        """Read the app's source; when `measured`, also boot it and time its routes.
 
         Measurements of the very same source are kept.
         """
         self.tell("reading the source")
-        workload = read_source(Source.open(self.app_dir), self.settings.app)
+        workload = profile(Source.open(self.app_dir), self.settings.app)
         known = self.project.find("workload", Workload)
-        if measure:
-            workload = self._measured(workload)
+        if measured:
+            workload = self._measure(workload)
         elif known is not None and known.source_digest == workload.source_digest:
-            workload = known
+            workload = replace(workload, components=known.components)
         self.project.save("workload", workload)
         return workload
 
     def plan(self) -> Plan:
         """Decide where the app should run, and write the report of it."""
-        workload = self.profile(measure=False)
+        workload = self.profile(measured=False)
         self.tell("pricing and assessing every design")
-        machine, deploy = describe(), self.settings.deploy
-        share = Size(
-            name="share",
-            vcpu=max(machine.cores / deploy.replicas, 0.01),
-            memory_mib=int(machine.memory_gib * 1024 / deploy.replicas),
-        )
-        made = decide(
+        replicas = self.settings.deploy.replicas
+        made = plan(
             workload,
             self.settings.demand,
-            catalog.load(self._own_prices()),
-            share,
-            deploy.replicas,
+            load(settings.own_prices(self.settings.machine)),
+            rehearsal.share(describe(), replicas),
+            replicas,
         )
         self.project.save("plan", made)
         self.report()
@@ -112,24 +102,28 @@ class Pipeline:
 
     def bundle(self) -> Bundle:
         """Write and check the files of the chosen design."""
-        plan, workload = self._plan(), self.project.load("workload", Workload)
-        if plan.chosen is None:
+        decided, workload = self._decided(), self.project.load("workload", Workload)
+        if decided.chosen is None:
             raise MissingStageError(
                 "no design keeps every rule, so there is nothing to bundle",
                 where=str(self.app_dir),
                 fix="see `seatrial plan`: relax the SLO or the budget",
             )
         self.tell("writing the bundle")
-        files = bundler.bundle(workload, self.settings, plan.chosen.design, runtime_wheel.pack())
-        made = bundler.write(workload.app, plan.chosen.design, files, self.project.root / "bundle")
+        wheel, folder = runtime_wheel.pack(), self.project.root / "bundle"
+        made = write(bundle(workload, self.settings, decided.chosen.design, wheel), folder)
         self.tell("checking the bundle")
-        checked = replace(made, checks=verify.verify(self.project.root / "bundle"))
-        self.project.save("bundle", checked)
-        return checked
+        made = replace(made, checks=verify(folder))
+        self.project.save("bundle", made)
+        return made
 
     def deploy(self, port: int | None) -> Deployment:
         """Run the app on this machine."""
-        release = self._release(self.profile(measure=False), port, measuring=False)
+        workload, wanted = self.profile(measured=False), self.settings
+        if port is not None:
+            wanted = replace(wanted, deploy=replace(wanted.deploy, port=port))
+        size = rehearsal.share(describe(), wanted.deploy.replicas)
+        release = rehearsal.release(self.app_dir, workload, wanted, size, self.local, self.tell)
         return self.engine.deploy(release, progress=self.tell)
 
     def status(self) -> Deployment | None:
@@ -146,7 +140,7 @@ class Pipeline:
 
     def trial_load(self, *, seed: int, duration_s: float) -> LoadEvidence:
         """Load what is deployed at the peak rate, as far as this machine carries it."""
-        plan, workload = self._plan(), self.project.load("workload", Workload)
+        decided, workload = self._decided(), self.project.load("workload", Workload)
         running = self.engine.status()
         if running is None or not running.serving:
             raise MissingStageError(
@@ -154,28 +148,27 @@ class Pipeline:
                 where=str(self.app_dir),
                 fix=f"run `seatrial deploy {self.app_dir}` first",
             )
-        promised = plan.rehearsal.promise
-        self.tell(f"loading at {promised.rate_rps:.1f} requests/s for {duration_s:g} s")
-        targets = self._targets(workload)
+        promised, demand = decided.rehearsal.promise, decided.demand
+        asked = schedule(seed, promised.rate_rps, duration_s, rehearsal.targets(workload, demand))
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
         result = run_load(
             running.url,
-            schedule(seed, promised.rate_rps, duration_s, targets),
-            progress=lambda p: self.tell(
-                f"loading: {max(p.elapsed_s, 0):.0f} of {p.duration_s:.0f} s, "
-                f"{p.answered} answered, {p.errors} errors"
+            asked,
+            progress=lambda now: self.tell(
+                f"load at {promised.rate_rps:.1f} requests/s: {max(now.elapsed_s, 0):.0f} of "
+                f"{duration_s:g} s, {now.answered} answered, {now.errors} errors"
             ),
         )
-        found = judge(
+        found = evidence(
             result,
-            app=plan.app,
-            design=plan.rehearsal.design.id,
-            workload_digest=plan.workload_digest,
+            app=decided.app,
+            design=decided.rehearsal.design.id,
+            workload_digest=decided.workload_digest,
             started_at=started_at,
             machine=describe(),
             seed=seed,
-            peak_share=promised.rate_rps / plan.demand.traffic.peak_rps,
-            slo=plan.demand.slo,
+            peak_share=promised.rate_rps / demand.traffic.peak_rps,
+            slo=demand.slo,
             promise=promised,
         )
         self.project.save("evidence", found)
@@ -183,118 +176,65 @@ class Pipeline:
         return found
 
     def report(self) -> tuple[str, ...]:
-        """Write report.md and report.html from what is known."""
+        """Write report.html and report.md from what is known."""
         self.tell("writing the report")
-        plan = self.project.load("plan", Plan)
-        bundle, evidence = (
-            self.project.find("bundle", Bundle),
-            self.project.find("evidence", LoadEvidence),
-        )
-        files = write_report(
-            self.project.load("workload", Workload),
-            plan,
-            bundle if bundle and plan.chosen and bundle.design == plan.chosen.design else None,
-            evidence if evidence and evidence.workload_digest == plan.workload_digest else None,
-        )
+        decided = self.project.load("plan", Plan)
+        made = self.project.find("bundle", Bundle)
+        found = self.project.find("evidence", LoadEvidence)
+        if decided.chosen is None or made is None or made.design != decided.chosen.design:
+            made = None
+        if found is not None and found.workload_digest != decided.workload_digest:
+            found = None
         folder = self.project.root / "report"
-        for name, data in files.items():
+        workload = self.project.load("workload", Workload)
+        for name, data in report(workload, decided, made, found).items():
             write_atomic(folder / name, data)
         return tuple(str(folder / name) for name in ("report.html", "report.md"))
 
     def ship(self, *, keep: bool, port: int | None) -> Shipped:
         """The whole loop. What was deployed is stopped again, unless it is to be kept."""
-        workload = self.profile(measure=True)
-        plan = self.plan()
-        bundle = evidence = None
+        workload = self.profile(measured=True)
+        decided = self.plan()
+        made = found = None
         url = ""
-        if plan.chosen is not None:
-            bundle = self.bundle()
+        if decided.chosen is not None:
+            made = self.bundle()
+            url = self.deploy(port).url
             try:
-                url = self.deploy(port).url
-                evidence = self.trial_load(seed=1, duration_s=15.0)
+                found = self.trial_load(seed=1, duration_s=15.0)
             finally:
-                if not keep or evidence is None:
-                    self.engine.stop(progress=self.tell)
+                if not keep or found is None:
+                    self.stop()
         return Shipped(
             workload=workload,
-            chosen=plan.chosen,
-            considered=plan.considered,
-            rehearsal=plan.rehearsal,
-            bundle=bundle,
-            evidence=evidence,
+            chosen=decided.chosen,
+            considered=decided.considered,
+            rehearsal=decided.rehearsal,
+            bundle=made,
+            evidence=found,
             report=self.report(),
             url=url if keep else "",
         )
 
-    def _plan(self) -> Plan:
+    def _decided(self) -> Plan:
         """The current plan, made anew when the app or its settings changed since."""
-        workload = self.profile(measure=False)
-        plan = self.project.find("plan", Plan)
-        if plan is None or plan.demand != self.settings.demand:
+        workload, known = self.profile(measured=False), self.project.find("plan", Plan)
+        if known is None or known.demand != self.settings.demand:
             return self.plan()
-        return plan if plan.workload_digest == digest(workload) else self.plan()
+        return known if known.workload_digest == digest(workload) else self.plan()
 
-    def _measured(self, workload: Workload) -> Workload:
-        release = self._release(workload, None, measuring=True)
-        with self.engine.boot(release, progress=self.tell) as running:
-            component = take_measurements(
+    def _measure(self, workload: Workload) -> Workload:
+        with rehearsal.measurable(
+            self.app_dir, workload, self.settings, self.local, self.tell
+        ) as running:
+            component = measure(
                 workload.web,
                 running.url,
                 running.worker_pids,
                 boot_s=running.boot_s,
-                machine=str(describe().cpu),
+                machine=describe().cpu,
                 examples=self.settings.app.examples,
-                progress=lambda path, share: self.tell(f"measuring {path}"),
+                progress=lambda path, done: self.tell(f"measuring the routes, {done:.0%}"),
             )
         others = tuple(c for c in workload.components if c.name != component.name)
         return replace(workload, components=(component, *others))
-
-    def _release(self, workload: Workload, port: int | None, *, measuring: bool) -> Release:
-        prepared = self.engine.prepare(
-            self.app_dir, workload, runtime_wheel.pack(), progress=self.tell
-        )
-        web, app = workload.web, self.settings.app
-        # Addresses of services are secrets: they come from where the command runs, not from
-        # seatrial.toml. A measurement never touches the data they lead to.
-        addresses = {
-            s.env: os.environ[s.env] for s in web.services if s.env and s.env in os.environ
-        }
-        return Release(
-            app=workload.app,
-            entry=web.entry,
-            factory=web.factory,
-            app_dir=web.app_dir,
-            ready_path=app.ready_path,
-            python=str(prepared.python),
-            source_dir=str(prepared.source_dir),
-            env={**app.env, **({} if measuring else addresses)},
-            data_env=app.data_env,
-            replicas=self.settings.deploy.replicas,
-            port=port or self.settings.deploy.port,
-        )
-
-    def _targets(self, workload: Workload) -> tuple[Target, ...]:
-        loads = {r.path: r.weight for r in profile_of(workload.web, self.settings.demand).routes}
-        return tuple(
-            Target(route=r.path, path=path, weight=loads[r.path] / len(r.examples))
-            for r in workload.web.routes
-            if r.path in loads
-            for path in r.examples
-        )
-
-    def _own_prices(self) -> tuple[Price, ...]:
-        machine = self.settings.machine
-        if machine.cost_usd_month is None:
-            return ()
-        return (
-            Price(
-                provider="machine",
-                service="this-machine",
-                sku="own-machine",
-                region="here",
-                unit="month",
-                price_usd=Decimal(machine.cost_usd_month),
-                source="seatrial.toml [machine] cost_usd_month",
-                as_of=machine.cost_as_of,
-            ),
-        )

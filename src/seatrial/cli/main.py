@@ -48,6 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=True,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `seatrial ship APP`, where APP is the folder of a Flask app. "
     "Exit codes: 0 done; 1 the answer is no; 2 the input is wrong; 75 try again.",

@@ -30,4 +30,4 @@ def profile(
 
     The source is read, never imported or run, unless --measure is given.
     """
-    run(app_dir, state_dir, as_json, lambda p: p.profile(measure=measure), render.workload)
+    run(app_dir, state_dir, as_json, lambda p: p.profile(measured=measure), render.workload)

@@ -221,8 +221,11 @@ def stopped(report: StopReport) -> None:
     if not report.ended:
         out.print("nothing was running")
         return
-    for line in report.ended:
-        out.print(f"stopped {escape(line)}")
+    for process in report.ended:
+        how = "[yellow]killed[/]" if process.killed else "stopped"
+        out.print(f"{how} {process.role} {process.pid}")
+    for note in report.notes:
+        out.print(escape(note), style="yellow")
 
 
 def logs(found: dict[str, tuple[str, ...]]) -> None:

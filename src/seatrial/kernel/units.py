@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 HOURS_PER_MONTH = Decimal(730)
 """A billing month: 8,760 h / 12, the convention of the AWS pricing calculator."""
@@ -20,8 +20,8 @@ def micro_usd(amount: Decimal) -> Decimal:
 
 
 def usd(amount: Decimal | None) -> str:
-    """Show an amount in USD the way a bill does; a price that is not known is never 0."""
-    return "unpriced" if amount is None else f"${amount.quantize(CENT):,}"
+    """Show an amount as a bill does, half a cent up; a price that is not known is never 0."""
+    return "unpriced" if amount is None else f"${amount.quantize(CENT, rounding=ROUND_HALF_UP):,}"
 
 
 def plain(number: Decimal) -> str:

@@ -1,0 +1,1 @@
+"""bundler: a design becomes files: an image, its infrastructure, and how to use both."""

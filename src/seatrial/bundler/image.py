@@ -1,0 +1,155 @@
+"""What the image is built from: the base image, the requirements, the build steps, the entry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from seatrial.kernel.errors import AppError, InputError
+from seatrial.kernel.values import Value
+from seatrial.kernel.workload import Component, Dependency, Workload
+
+PYTHONS = ("3.12", "3.13", "3.11", "3.14", "3.10")
+"""Tried in this order. 3.12 first: nearly every package has wheels for it, and it gets fixes
+until 2028-10 (PEP 693). Older than 3.10 the runtime does not go."""
+
+_PATCHES = 60  # No release line of Python has had as many patch releases.
+_SAFE_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
+_ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+# Libraries that wheels leave to the system: the packages' own installation notes, 2026-11-21.
+SYSTEM_PACKAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("lightgbm", ("libgomp1",)),
+    ("mysqlclient", ("libmariadb3",)),
+    ("opencv-python", ("libgl1", "libglib2.0-0")),
+    ("psycopg", ("libpq5",)),
+    ("psycopg2", ("libpq5",)),
+    ("weasyprint", ("libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0")),
+)
+
+
+class Image(Value):
+    """How the image is built.
+
+    `requirements` is a file of the app; empty when the requirements are `generated` from the
+    dependencies. `python_path` is the app's folder inside the image.
+    """
+
+    python: str
+    wheel: str
+    requirements: str
+    generated: tuple[str, ...]
+    system_packages: tuple[str, ...]
+    build: tuple[tuple[str, ...], ...]
+    command: tuple[str, ...]
+    python_path: str
+
+
+def read_image(workload: Workload, wheel: str) -> Image:
+    """What the workload says about its image; raises `AppError` for what cannot be built."""
+    web = workload.web
+    lines = tuple(_requirement(dependency) for dependency in workload.dependencies)
+    in_file = workload.requirements_file.endswith(".txt")
+    return Image(
+        python=python_tag(workload.python_requires),
+        wheel=_wheel(wheel),
+        requirements=_path(workload.requirements_file, "requirements file") if in_file else "",
+        generated=() if in_file else tuple(sorted(set(lines))),
+        system_packages=_system_packages(workload.dependencies),
+        build=tuple(_argv(argv) for argv in workload.build),
+        command=_command(web),
+        python_path=str(PurePosixPath("/app") / _path(web.app_dir, "folder of the app")),
+    )
+
+
+def python_tag(python_requires: str) -> str:
+    """The tag of the Python image: a minor version, or a patch release where only that is allowed.
+
+    Raises `AppError` when no supported version is allowed.
+    """
+    try:
+        allowed = SpecifierSet(python_requires)
+    except InvalidSpecifier as error:
+        raise AppError(
+            f"{python_requires!a} is not a version specifier",
+            where="requires-python",
+            fix='write it as in PEP 440, for instance ">=3.10"',
+        ) from error
+    for minor in PYTHONS:
+        patches = [patch for patch in range(_PATCHES) if f"{minor}.{patch}" in allowed]
+        if patches:
+            return minor if patches[-1] == _PATCHES - 1 else f"{minor}.{patches[-1]}"
+    raise AppError(
+        f"the app asks for Python {python_requires!a}; images are built for {', '.join(PYTHONS)}",
+        where="requires-python",
+        fix="widen requires-python",
+    )
+
+
+def _requirement(dependency: Dependency) -> str:
+    text = dependency.name + dependency.specifier
+    try:
+        return str(Requirement(text))
+    except InvalidRequirement as error:
+        raise AppError(
+            f"{text!a} is not a requirement",
+            where=str(dependency.proof) or "dependencies",
+            fix="write it as in PEP 508, for instance flask==3.1.3",
+        ) from error
+
+
+def _system_packages(dependencies: tuple[Dependency, ...]) -> tuple[str, ...]:
+    asked = [Requirement(_requirement(dependency)) for dependency in dependencies]
+    # psycopg[binary] carries its own libpq.
+    names = {canonicalize_name(item.name) for item in asked if "binary" not in item.extras}
+    found = {package for name, packages in SYSTEM_PACKAGES if name in names for package in packages}
+    return tuple(sorted(found))
+
+
+def _wheel(filename: str) -> str:
+    try:
+        name, *_ = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise InputError(
+            f"{filename!a} is not the name of a wheel", fix="build the runtime wheel again"
+        ) from error
+    if name != "seatrial-runtime" or not _SAFE_PATH.fullmatch(filename) or "/" in filename:
+        raise InputError(
+            f"{filename!a} is not the runtime's wheel", fix="build the runtime wheel again"
+        )
+    return filename
+
+
+def _path(path: str, what: str) -> str:
+    pure = PurePosixPath(path)
+    if not _SAFE_PATH.fullmatch(path) or pure.is_absolute() or ".." in pure.parts:
+        raise AppError(
+            f"the {what} {path!a} cannot be named in a Dockerfile",
+            where=path,
+            fix="use a relative path of letters, digits, dot, dash and underscore",
+        )
+    return str(pure)
+
+
+def _argv(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv or not argv[0] or not all(word.isprintable() for word in argv):
+        raise AppError(
+            f"the build command {list(argv)!a} cannot run in an image",
+            where="build",
+            fix="give a program and printable arguments",
+        )
+    return argv
+
+
+def _command(web: Component) -> tuple[str, ...]:
+    if not _ENTRY.fullmatch(web.entry):
+        raise AppError(
+            f"the entry {web.entry!a} is not MODULE:ATTRIBUTE",
+            where=f"component {web.name!a}",
+            fix="set app.entry in seatrial.toml, for instance wsgi:app",
+        )
+    return ("seatrial-run", "web", web.entry, *(("--factory",) if web.factory else ()))

@@ -1,0 +1,1 @@
+"""The local engine: replicas behind a proxy on this machine, kept up by one engine process."""

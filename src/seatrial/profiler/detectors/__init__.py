@@ -1,0 +1,1 @@
+"""What is read from the source, one concern a module."""

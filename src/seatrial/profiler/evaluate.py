@@ -1,0 +1,262 @@
+"""The value of an expression, as far as it can be known without running it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from seatrial.profiler.objects import (
+    UNKNOWN,
+    Bound,
+    Call,
+    Class,
+    Const,
+    External,
+    Function,
+    ModuleValue,
+    Place,
+    Scope,
+    Seq,
+    Table,
+    Thing,
+    known,
+    text,
+)
+
+TEXT_MAX = 4_096
+ITEMS_MAX = 1_000
+
+
+class Machine(Protocol):
+    """What evaluation needs of the interpreter."""
+
+    def step(self) -> None:
+        """Count one step."""
+
+    def call_function(self, function: Function, call: Call) -> Any:
+        """Run a function of the app."""
+
+    def import_name(self, dotted: str, file: str) -> Any:
+        """What `import dotted` binds, as the module itself."""
+
+    def submodule(self, module: ModuleValue, name: str) -> Any:
+        """A module of a package."""
+
+
+def evaluate(machine: Machine, node: ast.expr | None, scope: Scope) -> Any:
+    """The value of `node`; `UNKNOWN` where it cannot be told."""
+    machine.step()
+    if node is None:
+        return UNKNOWN
+    handler = _HANDLERS.get(type(node))
+    return UNKNOWN if handler is None else handler(machine, node, scope)
+
+
+def look_up(name: str, scope: Scope) -> Any:
+    """A name as Python's scopes find it."""
+    current: Scope | None = scope
+    while current is not None:
+        if name in current.names:
+            return current.names[name]
+        current = current.outer
+    return External(f"builtins.{name}")
+
+
+def _constant(_machine: Machine, node: ast.Constant, _scope: Scope) -> Any:
+    value = node.value
+    if isinstance(value, str | bytes) and len(value) > TEXT_MAX:
+        return UNKNOWN
+    return Const(value)
+
+
+def _name(_machine: Machine, node: ast.Name, scope: Scope) -> Any:
+    return look_up(node.id, scope)
+
+
+def _attribute(machine: Machine, node: ast.Attribute, scope: Scope) -> Any:
+    return attribute(machine, evaluate(machine, node.value, scope), node.attr)
+
+
+def attribute(machine: Machine, owner: Any, name: str) -> Any:
+    """`owner.name`."""
+    if isinstance(owner, External):
+        return External(f"{owner.name}.{name}"[:TEXT_MAX])
+    if isinstance(owner, ModuleValue):
+        return owner.scope.names.get(name) or machine.submodule(owner, name)
+    if isinstance(owner, Class):
+        return Bound(owner, "as_view") if name == "as_view" else owner.find(name)
+    if isinstance(owner, Bound):
+        return Bound(owner.owner, f"{owner.name}.{name}"[:TEXT_MAX])
+    if isinstance(owner, Thing):
+        if name in owner.attributes:
+            return owner.attributes[name]
+        found = owner.kind.find(name) if owner.kind else UNKNOWN
+        if isinstance(found, Function):
+            return Function(found.node, found.scope, found.place, owner)
+        return found if known(found) else Bound(owner, name)
+    if isinstance(owner, Const | Table):
+        return Bound(owner, name)
+    return UNKNOWN
+
+
+def _call(machine: Machine, node: ast.Call, scope: Scope) -> Any:
+    target = evaluate(machine, node.func, scope)
+    args: list[Any] = []
+    for arg in node.args:
+        if isinstance(arg, ast.Starred):
+            value = evaluate(machine, arg.value, scope)
+            args.extend(value.items if isinstance(value, Seq) else ())
+        else:
+            args.append(evaluate(machine, arg, scope))
+    kwargs: dict[str, Any] = {}
+    for keyword in node.keywords:
+        value = evaluate(machine, keyword.value, scope)
+        if keyword.arg is not None:
+            kwargs[keyword.arg] = value
+        elif isinstance(value, Table):
+            kwargs.update({key: v for key, v in value.items.items() if isinstance(key, str)})
+    call = Call("", tuple(args), kwargs, Place(scope.file, node.lineno))
+    return apply(machine, target, call)
+
+
+def apply(machine: Machine, target: Any, call: Call) -> Any:
+    """The value of calling `target`."""
+    if isinstance(target, Function):
+        return machine.call_function(target, call)
+    if isinstance(target, Class):
+        made = Thing(next(iter(target.externals()), ""), call, target)
+        start = target.find("__init__")
+        if isinstance(start, Function):
+            machine.call_function(Function(start.node, start.scope, start.place, made), call)
+        return made
+    if isinstance(target, External):
+        name = text(call.argument(0, "name"))
+        if target.name == "importlib.import_module" and name and not name.startswith("."):
+            return machine.import_name(name, call.place.file)
+        return Thing(target.name, call)
+    if isinstance(target, Bound):
+        return _method(target, call)
+    return UNKNOWN
+
+
+def _method(target: Bound, call: Call) -> Any:
+    if isinstance(target.owner, Thing):
+        call.method = target.name
+        if len(target.owner.calls) < 10_000:
+            target.owner.calls.append(call)
+        return call
+    if isinstance(target.owner, Class) and target.name == "as_view":
+        return target.owner
+    if isinstance(target.owner, Table) and target.name == "items":
+        return Seq(tuple(Seq((Const(k), v)) for k, v in target.owner.items.items()))
+    if isinstance(target.owner, Table) and target.name == "values":
+        return Seq(tuple(target.owner.items.values()))
+    if isinstance(target.owner, Const) and target.name in ("upper", "lower", "strip"):
+        value = text(target.owner)
+        return Const(getattr(value, target.name)()) if value is not None else UNKNOWN
+    return UNKNOWN
+
+
+def _sequence(machine: Machine, node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Any:
+    items: list[Any] = []
+    for item in node.elts[:ITEMS_MAX]:
+        if isinstance(item, ast.Starred):
+            value = evaluate(machine, item.value, scope)
+            items.extend(value.items if isinstance(value, Seq) else ())
+        else:
+            items.append(evaluate(machine, item, scope))
+    return Seq(tuple(items[:ITEMS_MAX]))
+
+
+def _dict(machine: Machine, node: ast.Dict, scope: Scope) -> Any:
+    items: dict[Any, Any] = {}
+    for key, value in list(zip(node.keys, node.values, strict=True))[:ITEMS_MAX]:
+        name = evaluate(machine, key, scope) if key else UNKNOWN
+        result = evaluate(machine, value, scope)
+        if isinstance(name, Const):
+            items[name.value] = result
+        elif key is None and isinstance(result, Table):
+            items.update(result.items)
+    return Table(items)
+
+
+def _joined(machine: Machine, node: ast.JoinedStr, scope: Scope) -> Any:
+    parts: list[str] = []
+    for part in node.values:
+        inner = part.value if isinstance(part, ast.FormattedValue) else part
+        value = text(evaluate(machine, inner, scope))
+        if value is None or (isinstance(part, ast.FormattedValue) and part.format_spec):
+            return UNKNOWN
+        parts.append(value)
+    whole = "".join(parts)
+    return Const(whole) if len(whole) <= TEXT_MAX else UNKNOWN
+
+
+def _binary(machine: Machine, node: ast.BinOp, scope: Scope) -> Any:
+    left = evaluate(machine, node.left, scope)
+    right = evaluate(machine, node.right, scope)
+    if not isinstance(node.op, ast.Add):
+        return UNKNOWN
+    if isinstance(left, Seq) and isinstance(right, Seq):
+        both = left.items + right.items
+        return Seq(both) if len(both) <= ITEMS_MAX else UNKNOWN
+    first, second = text(left), text(right)
+    if first is None or second is None or len(first) + len(second) > TEXT_MAX:
+        return UNKNOWN
+    return Const(first + second)
+
+
+def _choice(machine: Machine, node: ast.IfExp | ast.BoolOp, scope: Scope) -> Any:
+    options = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+    values = [evaluate(machine, option, scope) for option in options]
+    likely = (v for v in values if known(v) and not (isinstance(v, Const) and not v.value))
+    return next(likely, values[0])
+
+
+def _subscript(machine: Machine, node: ast.Subscript, scope: Scope) -> Any:
+    owner = evaluate(machine, node.value, scope)
+    key = evaluate(machine, node.slice, scope)
+    if not isinstance(key, Const):
+        return UNKNOWN
+    if isinstance(owner, Table):
+        return owner.items.get(key.value, UNKNOWN)
+    if isinstance(owner, Seq) and isinstance(key.value, int):
+        inside = -len(owner.items) <= key.value < len(owner.items)
+        return owner.items[key.value] if inside else UNKNOWN
+    return UNKNOWN
+
+
+def _named(machine: Machine, node: ast.NamedExpr, scope: Scope) -> Any:
+    value = evaluate(machine, node.value, scope)
+    scope.names[node.target.id] = value
+    return value
+
+
+def _inner(machine: Machine, node: ast.Await | ast.Starred, scope: Scope) -> Any:
+    return evaluate(machine, node.value, scope)
+
+
+def _lambda(_machine: Machine, node: ast.Lambda, scope: Scope) -> Any:
+    return Function(node, scope, Place(scope.file, node.lineno))
+
+
+_HANDLERS: dict[type[ast.expr], Callable[[Machine, Any, Scope], Any]] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.List: _sequence,
+    ast.Tuple: _sequence,
+    ast.Set: _sequence,
+    ast.Dict: _dict,
+    ast.JoinedStr: _joined,
+    ast.BinOp: _binary,
+    ast.IfExp: _choice,
+    ast.BoolOp: _choice,
+    ast.Subscript: _subscript,
+    ast.NamedExpr: _named,
+    ast.Await: _inner,
+    ast.Starred: _inner,
+    ast.Lambda: _lambda,
+}

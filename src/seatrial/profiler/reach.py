@@ -1,0 +1,144 @@
+"""Which files of the app a server may come to run, and reading syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from seatrial.kernel.values import Value
+from seatrial.profiler.modules import Located, find, find_relative, join, parent
+from seatrial.profiler.source import Source
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+# Methods of view classes, which no code of the app names.
+_CALLED_BY_FLASK = frozenset({"get", "post", "put", "delete", "patch", "dispatch_request"})
+
+
+class Used(Value):
+    """The names that code mentions, by themselves and after a dot."""
+
+    plain: frozenset[str]
+    dotted: frozenset[str]
+
+
+def used_names(source: Source, paths: Sequence[str]) -> Used:
+    """What the files mention; a function that is not among it is not called in them."""
+    plain: set[str] = set()
+    after_dot: set[str] = set()
+    for path in paths:
+        for node in nodes(source, path):
+            if isinstance(node, ast.Name):
+                plain.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                after_dot.add(node.attr)
+    return Used(plain=frozenset(plain), dotted=frozenset(after_dot))
+
+
+def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
+    """The functions and methods of a file that something may call."""
+    methods: set[ast.AST] = set()
+    for node in nodes(source, path):
+        if isinstance(node, ast.ClassDef):
+            methods.update(node.body)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        named = used.dotted if node in methods else used.plain | used.dotted
+        if (
+            node.name in named or node.decorator_list or node.name.startswith("__")
+            or (node in methods and node.name in _CALLED_BY_FLASK)
+        ):  # fmt: skip
+            yield node
+
+
+def nodes(source: Source, path: str) -> Iterator[ast.AST]:
+    """All nodes of a file's tree; none when it cannot be parsed."""
+    tree = source.tree(path)
+    return iter(()) if tree is None else ast.walk(tree)
+
+
+def reachable(source: Source, entry: str) -> tuple[str, ...]:
+    """The files that the file `entry` imports, wherever the import stands, and itself."""
+    found: set[str] = set()
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop()
+        if path in found or path not in source:
+            continue
+        found.add(path)
+        above = parent(path)
+        while join(above, "__init__.py") in source:
+            waiting.append(join(above, "__init__.py"))
+            if above == ".":
+                break
+            above = parent(above)
+        for node in nodes(source, path):
+            waiting.extend(located.path for located in _imports(source, path, node))
+    return tuple(sorted(found))
+
+
+def _imports(source: Source, path: str, node: ast.AST) -> Iterator[Located]:
+    wanted: list[Located | None] = []
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            parts = alias.name.split(".")
+            names = [".".join(parts[: i + 1]) for i in range(len(parts))]
+            wanted.extend(find(source, name, path) for name in names)
+    elif isinstance(node, ast.ImportFrom):
+        modules = [node.module or ""]
+        modules += [f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names]
+        for module in modules:
+            if node.level:
+                wanted.append(find_relative(source, module, path, node.level))
+            elif module:
+                wanted.append(find(source, module, path))
+    return (located for located in wanted if located is not None and located.path)
+
+
+def imported(node: ast.AST) -> list[tuple[str, int]]:
+    """The dotted names an import statement asks for, absolute ones only, with their line."""
+    if isinstance(node, ast.Import):
+        return [(alias.name, node.lineno) for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        return [(node.module, node.lineno)]
+    return []
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` of an expression made of names; '' for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([node.id, *reversed(parts)])
+
+
+def aliases(source: Source, path: str) -> dict[str, str]:
+    """What the imported names of a file stand for: `np` -> `numpy`, `load` -> `joblib.load`."""
+    found: dict[str, str] = {}
+    for node in nodes(source, path):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first = alias.name.split(".")[0]
+                found[alias.asname or first] = alias.name if alias.asname else first
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return found
+
+
+def full_name(node: ast.AST, names: dict[str, str]) -> str:
+    """The dotted name of what is called, with import aliases undone."""
+    name = dotted(node)
+    first, dot, rest = name.partition(".")
+    return names.get(first, first) + dot + rest
+
+
+def literal(node: ast.AST | None) -> str | None:
+    """The text of a constant, or the constant beginning of an f-string; else none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr) and node.values:
+        return literal(node.values[0])
+    return None
