@@ -206,3 +206,18 @@ def test_the_answer_moves_the_right_way(
     assert decide(w, below, catalog).chosen is None
     exact = replace(base, budget=Budget(cost_usd_month=found))
     assert cost(decide(w, exact, catalog)) == found
+
+
+def test_a_required_database_is_bought_and_other_services_are_told() -> None:
+    w = workload()
+    needed = (
+        Service(kind="postgresql", env="DATABASE_URL", proof=SOURCE),
+        Service(kind="redis", env="REDIS_URL", proof=SOURCE),
+    )
+    made = decide(replace(w, components=(replace(w.web, services=needed),)), demand())
+    assert made.chosen is not None
+    assert made.chosen.design.database is not None
+    assert all(a.design.database for a in made.ranked)
+    told = [f for f in made.chosen.findings if f.rule == "service.not-planned"]
+    assert len(told) == 1
+    assert "redis" in told[0].sentence

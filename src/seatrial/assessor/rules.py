@@ -20,6 +20,9 @@ from seatrial.kernel.workload import Component, Fact, Proof, Service, Workload
 RUNTIME_MIB = 48
 """The supervisor and the server's parent process beside the workers (proportional set size)."""
 
+PLANNED_SERVICES = frozenset({"sqlite", "postgresql"})
+"""What designs hold and bills count; other services are told as a risk."""
+
 MEMORY_HEADROOM = 1.25
 """Share kept free for growth between the measurement and the worst day."""
 
@@ -274,6 +277,27 @@ def within_budget(case: Case) -> Found | None:
     )
 
 
+def database_given(case: Case) -> Found | None:
+    """An app that cannot run without PostgreSQL gets one."""
+    postgresql = _service(case, "postgresql")
+    if postgresql is None or not postgresql.required or case.design.database is not None:
+        return None
+    if case.platform.kind == "machine":
+        return None
+    sentence = f"the app cannot run without PostgreSQL ({postgresql.proof})"
+    return Found("violated", sentence, postgresql.proof, "a design with a database")
+
+
+def other_services(case: Case) -> Found | None:
+    """Services that no design holds yet are told, since the bill does not count them."""
+    others = [s for s in case.component.services if s.required and s.kind not in PLANNED_SERVICES]
+    if not others:
+        return None
+    names = ", ".join(f"{s.kind} ({s.proof})" for s in others)
+    sentence = f"the app also needs {names}, which the design does not hold and the bill not count"
+    return Found("risk", sentence, others[0].proof, "add what it costs to the bill")
+
+
 def database_wanted(case: Case) -> Found | None:
     """A database is only bought for an app that can use it."""
     if case.design.database is None or _service(case, "postgresql") is not None:
@@ -310,6 +334,7 @@ RULES: dict[str, Rule] = {
     "limit.replicas": replicas_allowed,
     "state.local-database": local_state,
     "state.in-process": process_state,
+    "database.missing": database_given,
     "database.unused": database_wanted,
     "slo.latency-p95": latency_p95,
     "slo.latency-p99": latency_p99,
@@ -317,6 +342,7 @@ RULES: dict[str, Rule] = {
     "slo.availability": service_level,
     "price.known": priced,
     "budget.monthly": within_budget,
+    "service.not-planned": other_services,
     "evidence.assumed": measured,
     "start.cold": cold_start,
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from seatrial.kernel.errors import SeatrialError, StorageError
 from seatrial.kernel.values import to_json
@@ -27,33 +30,38 @@ HERE = Path(".")
 
 ANSWER_NO = 1
 INTERRUPTED = 130
+PIPED_EVERY_S = 10.0
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
 
 
 class Told:
-    """Progress for a person: a spinner with the current step, and each finished step as a line.
+    """Progress for a person: a spinner with the current step.
 
-    Piped, every step is one plain line; nothing of it goes to stdout.
+    Piped, a new step is a plain line and a step that only counts on is told every ten seconds;
+    nothing of it goes to stdout.
     """
 
     def __init__(self) -> None:
         self._status = err.status("", spinner="dots") if err.is_terminal else None
-        self._shown = ""
+        self._step = ""
+        self._told_at = 0.0
 
     def __enter__(self) -> Callable[[str], None]:
         if self._status is not None:
             self._status.start()
-        return self.step
+        return self.tell
 
-    def step(self, text: str) -> None:
-        """Tell what is being done now."""
+    def tell(self, text: str) -> None:
+        """Say what is being done now."""
         if self._status is not None:
-            self._status.update(text)
-        elif text != self._shown:
+            self._status.update(escape(text))
+            return
+        step = re.split(r"\d|:", text, maxsplit=1)[0]
+        if step != self._step or time.monotonic() - self._told_at > PIPED_EVERY_S:
             err.print(text, markup=False)
-        self._shown = text
+            self._step, self._told_at = step, time.monotonic()
 
     def __exit__(self, *_: object) -> None:
         if self._status is not None:

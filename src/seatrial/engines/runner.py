@@ -269,7 +269,8 @@ def last_lines(path: Path, lines: int, offset: int = 0) -> list[str]:
 
 
 def _readable(data: bytes) -> str:
-    return "\n".join(_without_credentials(data.decode(errors="replace")).splitlines()[-_TAIL_LINES:])
+    lines = _without_credentials(data.decode(errors="replace")).splitlines()
+    return "\n".join(lines[-_TAIL_LINES:])
 
 
 def _without_credentials(text: str) -> str:

@@ -44,8 +44,8 @@ class Plan(Value):
 
     `ranked` are the best ten designs, `outranked` the others that keep every rule, in order.
     `considered == len(ranked) + len(outranked) + len(rejected)`: nothing disappears. `chosen` is
-    the first of `ranked`, or none. `rehearsal` is the design the local engine runs for the trial, with what
-    the model promises for it at the share of the peak that this machine carries.
+    the first of `ranked`, or none. `rehearsal` is the design the local engine runs for the trial,
+    with what the model promises for it at the share of the peak that this machine carries.
     """
 
     app: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from seatrial.kernel.values import Value
@@ -76,46 +76,56 @@ def text(
 
 
 def draw_marks(marks: Marks, width: int) -> str:
-    """Draw the marks; x counts in shares of the width, y in pixels."""
-    # Altair and vl-convert take most of a second to load: only who draws pays for it.
-    import altair as alt
+    """Draw the marks; x counts in shares of the width, y in pixels.
+
+    The chart is a Vega-Lite specification as a plain value: Altair's classes over the same
+    specification take longer to load and to check than the drawing takes.
+    """
+    # vl-convert starts a JavaScript engine: only who draws pays for it.
     import vl_convert
 
-    x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1], range=[0, width]), axis=None)
-    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, marks.height], range=[0, marks.height]), axis=None)
-    data: Callable[..., Any] = alt.Data  # Altair leaves it untyped.
-    colour = alt.Color("colour:N", scale=None)
+    across = {"type": "quantitative", "axis": None, "scale": _scale([0, 1], width)}
+    down = {
+        "type": "quantitative",
+        "axis": None,
+        "scale": _scale([0, marks.height], marks.height),
+    }
+    place = {
+        "x": {"field": "x", **across},
+        "y": {"field": "y", **down},
+        "color": {"field": "colour", "type": "nominal", "scale": None},
+    }
+    span = {**place, "x2": {"field": "x2"}, "y2": {"field": "y2"}}
+    shade = {"field": "shade", "type": "quantitative", "scale": None}
     layers = [
-        alt.Chart(data(values=marks.bars))
-        .mark_rect()
-        .encode(
-            x=x, x2="x2:Q", y=y, y2="y2:Q", color=colour, opacity=alt.Opacity("shade:Q", scale=None)
-        ),
-        alt.Chart(data(values=marks.rules))
-        .mark_rule(strokeWidth=1.5, strokeDash=[4, 3])
-        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=colour),
+        _layer(marks.bars, {"type": "rect"}, {**span, "opacity": shade}),
+        _layer(marks.rules, {"type": "rule", "strokeWidth": 1.5, "strokeDash": [4, 3]}, span),
     ]
     by_style: dict[tuple[str, str, float], list[Row]] = {}
     for label in marks.texts:
         placed = {**label, "x": label["x"] + label["dx"] / width}
         by_style.setdefault((label["align"], label["weight"], label["limit"]), []).append(placed)
+    text = {**place, "text": {"field": "text", "type": "nominal"}}
     for (align, weight, limit), labels in by_style.items():
-        style: dict[str, Any] = {"align": align, "fontWeight": weight, "limit": limit or width}
-        layers.append(
-            alt.Chart(data(values=labels))
-            .mark_text(baseline="alphabetic", fontSize=12, font=svg.FONT, **style)
-            .encode(x=x, y=y, text="text:N", color=colour)
-        )
-    chart = (
-        alt.layer(*[layer for layer in layers if layer.data.values])
-        .properties(
-            width=width,
-            height=marks.height,
-            padding=0,
-            background="transparent",
-            autosize=alt.AutoSizeParams(type="none"),
-        )
-        .configure_view(stroke=None)
-    )
-    # Vega-Lite checks the chart itself; Altair's own check takes longer than the drawing.
-    return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)))
+        style = {"align": align, "fontWeight": weight, "limit": limit or width}
+        font = {"baseline": "alphabetic", "fontSize": 12, "font": svg.FONT}
+        layers.append(_layer(labels, {"type": "text", **font, **style}, text))
+    chart = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": width,
+        "height": marks.height,
+        "padding": 0,
+        "background": "transparent",
+        "autosize": {"type": "none"},
+        "config": {"view": {"stroke": None}},
+        "layer": [layer for layer in layers if layer["data"]["values"]],
+    }
+    return str(vl_convert.vegalite_to_svg(chart))
+
+
+def _scale(domain: list[float], pixels: int) -> dict[str, Any]:
+    return {"domain": domain, "range": [0, pixels]}
+
+
+def _layer(rows: Sequence[Row], mark: dict[str, Any], encoding: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {"values": rows}, "mark": mark, "encoding": encoding}
