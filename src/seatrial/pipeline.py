@@ -68,20 +68,24 @@ class Pipeline:
         self.local = self.project.root / "local"
         self.engine = LocalEngine(self.local)
         self.tell = tell
+        self._workload: Workload | None = None
 
     def profile(self, *, measured: bool) -> Workload:
         """Read the app's source; when `measured`, also boot it and time its routes.
 
-        Measurements of the very same source are kept.
+        The source is read once by one command. Measurements of the very same app are kept.
         """
+        if self._workload is not None and not measured:
+            return self._workload
         self.tell("reading the source")
         workload = profile(Source.open(self.app_dir), self.settings.app)
         known = self.project.find("workload", Workload)
         if measured:
             workload = self._measure(workload)
-        elif known is not None and known.source_digest == workload.source_digest:
-            workload = replace(workload, components=known.components)
+        elif known is not None and _same_app(known, workload):
+            workload = known
         self.project.save("workload", workload)
+        self._workload = workload
         return workload
 
     def plan(self) -> Plan:
@@ -238,3 +242,12 @@ class Pipeline:
             )
         others = tuple(c for c in workload.components if c.name != component.name)
         return replace(workload, components=(component, *others))
+
+
+def _same_app(known: Workload, found: Workload) -> bool:
+    """Whether measurements of `known` hold for `found`: the same source, started the same way."""
+    return (
+        known.source_digest == found.source_digest
+        and known.build == found.build
+        and known.web.command == found.web.command
+    )

@@ -271,6 +271,21 @@ def test_state_of_another_module(app: Write) -> None:
     assert [f.subject for f in facts(source, "state.module-mutable")] == ["jobs"]
 
 
+def test_a_registry_filled_by_plug_ins_is_no_shared_state(app: Write) -> None:
+    code = "import registry\nregistry.register\n"
+    files = {"registry.py": "known = {}\ndef register(f): known[f] = f\n"}
+    plug_in = {"plugins/a.py": "from registry import register\nregister(1)"}
+    rules = {f.rule for f in facts(app({"app.py": PLAIN + code, **files}), "state.")}
+    assert rules == {"state.module-mutable"}
+    rules = {f.rule for f in facts(app({"app.py": PLAIN + code, **files, **plug_in}), "state.")}
+    assert rules == {"state.module-registry"}
+
+
+def test_extensions_that_add_routes_are_told(app: Write) -> None:
+    told = facts(app({"app.py": PLAIN + "import flask_restful.reqparse\n"}), "routes.unread")
+    assert [(f.subject, f.proof.line) for f in told] == [("flask_restful", 4)]
+
+
 def test_the_component(app: Write) -> None:
     source = app({"backend/app.py": "from flask import Flask\ndef create_app():\n"
                   "    return Flask('x')\n", "backend/bad.py": "print 1"})  # fmt: skip

@@ -113,7 +113,7 @@ def _fail(error: SeatrialError, as_json: bool) -> None:
         sys.stdout.buffer.write(to_json({"error": told, "exit_code": error.exit_code}))
         sys.stdout.flush()
     place = f"{error.where}: " if error.where else ""
-    err.print(f"error: {place}{error.what}", style="bold red", markup=False)
+    err.print(f"error: {place}{error.what}", style="bold red", markup=False, soft_wrap=True)
     if error.fix:
-        err.print(f"  fix: {error.fix}", markup=False)
+        err.print(f"  fix: {error.fix}", markup=False, soft_wrap=True)
     raise typer.Exit(error.exit_code)

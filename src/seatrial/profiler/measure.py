@@ -28,7 +28,7 @@ from seatrial.profiler.templates import parameters
 WARM_UP = 10
 BLOCKS = 10
 REQUESTS_MIN = 5
-ROUTE_S_MAX = 10.0
+ROUTE_S_MAX = 30.0
 SEED = 20_260_101
 QUANTILES = 40
 MIB = 1024**2

@@ -28,6 +28,7 @@ PORT = 8000
 SKIPPED_TOLD_MAX = 50
 
 FACTS: tuple[Callable[[Source, Sequence[str]], tuple[Fact, ...]], ...] = (
+    routes.unread_extensions,
     env.detect,
     models.detect,
     state.detect,

@@ -26,7 +26,7 @@ def used_names(source: Source, paths: Sequence[str]) -> Used:
     plain: set[str] = set()
     after_dot: set[str] = set()
     for path in paths:
-        for node in nodes(source, path):
+        for node in source.nodes(path):
             if isinstance(node, ast.Name):
                 plain.add(node.id)
             elif isinstance(node, ast.Attribute):
@@ -37,7 +37,7 @@ def used_names(source: Source, paths: Sequence[str]) -> Used:
 def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
     """The functions and methods of a file that something may call."""
     methods: set[ast.AST] = set()
-    for node in nodes(source, path):
+    for node in source.nodes(path):
         if isinstance(node, ast.ClassDef):
             methods.update(node.body)
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -48,12 +48,6 @@ def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
             or (node in methods and node.name in _CALLED_BY_FLASK)
         ):  # fmt: skip
             yield node
-
-
-def nodes(source: Source, path: str) -> Iterator[ast.AST]:
-    """All nodes of a file's tree; none when it cannot be parsed."""
-    tree = source.tree(path)
-    return iter(()) if tree is None else ast.walk(tree)
 
 
 def reachable(source: Source, entry: str) -> tuple[str, ...]:
@@ -71,7 +65,7 @@ def reachable(source: Source, entry: str) -> tuple[str, ...]:
             if above == ".":
                 break
             above = parent(above)
-        for node in nodes(source, path):
+        for node in source.nodes(path):
             waiting.extend(located.path for located in _imports(source, path, node))
     return tuple(sorted(found))
 
@@ -117,7 +111,7 @@ def dotted(node: ast.AST) -> str:
 def aliases(source: Source, path: str) -> dict[str, str]:
     """What the imported names of a file stand for: `np` -> `numpy`, `load` -> `joblib.load`."""
     found: dict[str, str] = {}
-    for node in nodes(source, path):
+    for node in source.nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name.split(".")[0]

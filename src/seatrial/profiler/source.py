@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from seatrial.kernel.errors import AppError, StorageError
 from seatrial.profiler.walk import AppFile, Skipped, walk
 
+SETTINGS_FILE = "seatrial.toml"
 TEXT_BYTES_MAX = 2 * 1024**2
 PYTHON_BYTES_MAX = 32 * 1024**2
 """All Python files together: a parsed tree takes about a hundred times its text."""
@@ -49,6 +50,7 @@ class Source:
     _skipped: dict[str, str]
     _texts: dict[str, str | None] = field(default_factory=dict)
     _trees: dict[str, ast.Module | None] = field(default_factory=dict)
+    _nodes: dict[str, tuple[ast.AST, ...]] = field(default_factory=dict)
     _parsed: list[int] = field(default_factory=lambda: [0])
 
     @staticmethod
@@ -121,16 +123,26 @@ class Source:
             self._trees[path] = self._parse(path)
         return self._trees[path]
 
+    def nodes(self, path: str) -> tuple[ast.AST, ...]:
+        """All nodes of a file's tree, listed once; none when it cannot be parsed."""
+        if path not in self._nodes:
+            tree = self.tree(path)
+            self._nodes[path] = () if tree is None else tuple(ast.walk(tree))
+        return self._nodes[path]
+
     @cached_property
     def digest(self) -> str:
         """First 16 hex digits of the SHA-256 over all paths and contents.
 
-        Databases, logs and the like, which a running app writes, are left out.
+        Databases, logs and the like, which a running app writes, are left out, and so is
+        seatrial.toml: what is asked of an app does not change what it is.
         """
         total = hashlib.sha256()
         for file in self.files:
             name = PurePosixPath(file.path)
             if name.suffix in _RUNTIME_SUFFIXES or name.name.endswith(_RUNTIME_ENDINGS):
+                continue
+            if file.path == SETTINGS_FILE:
                 continue
             try:
                 with self._open(file.path) as content:

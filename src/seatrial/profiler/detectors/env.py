@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Fact, Proof
-from seatrial.profiler.reach import aliases, full_name, literal, nodes
+from seatrial.profiler.reach import aliases, full_name, literal
 from seatrial.profiler.source import Source
 
 _GET = frozenset({
@@ -36,7 +36,7 @@ def reads(source: Source, paths: Sequence[str]) -> tuple[Read, ...]:
     for path in paths:
         names = aliases(source, path)
         guarded = _guarded(source, path, names)
-        for node in nodes(source, path):
+        for node in source.nodes(path):
             read = _read(path, node, names, guarded)
             if read is not None:
                 found.append(read)
@@ -92,7 +92,7 @@ def _read(path: str, node: ast.AST, names: dict[str, str], guarded: set[str]) ->
 def _guarded(source: Source, path: str, names: dict[str, str]) -> set[str]:
     """Variables whose presence is tested: `if "X" in os.environ`, `os.environ.setdefault`."""
     found: set[str] = set()
-    for node in nodes(source, path):
+    for node in source.nodes(path):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
             name = literal(node.left)
             if name and full_name(node.comparators[0], names) == "os.environ":

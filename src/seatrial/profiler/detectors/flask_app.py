@@ -11,7 +11,7 @@ from seatrial.profiler.detectors import routes
 from seatrial.profiler.interpret import Interpreter
 from seatrial.profiler.modules import name_of
 from seatrial.profiler.objects import Function, ModuleValue, Thing
-from seatrial.profiler.reach import imported, nodes
+from seatrial.profiler.reach import imported
 from seatrial.profiler.source import Source
 
 STEPS_PER_FILE = 60_000
@@ -187,7 +187,7 @@ def _unreachable(source: Source, made: set[tuple[str, int]]) -> list[NearMiss]:
     """`Flask(...)` that no name of a module leads to, and files that cannot be parsed."""
     misses: list[NearMiss] = []
     for path in source.python_files:
-        for node in nodes(source, path):
+        for node in source.nodes(path):
             func = node.func if isinstance(node, ast.Call) else None
             name = getattr(func, "id", getattr(func, "attr", ""))
             if name != "Flask" or not isinstance(node, ast.Call) or (path, node.lineno) in made:
@@ -210,7 +210,7 @@ def _other_frameworks(source: Source) -> list[NearMiss]:
     for path in source.python_files:
         if beside(path):
             continue
-        for node in nodes(source, path):
+        for node in source.nodes(path):
             for name, line in imported(node):
                 framework = OTHERS.get(name.split(".")[0])
                 if framework and framework not in misses:

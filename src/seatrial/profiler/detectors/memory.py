@@ -17,7 +17,6 @@ from seatrial.profiler.reach import (
     dotted,
     full_name,
     functions,
-    nodes,
     used_names,
 )
 from seatrial.profiler.source import Source
@@ -41,7 +40,8 @@ def detect(source: Source, paths: Sequence[str]) -> tuple[Fact, ...]:
     name given a new value, mostly something made once and kept.
     """
     used = used_names(source, paths)
-    early = {name for path in paths for name in _called_at_import(source, path)}
+    # Plug-ins are often imported by computed names, so all files are asked who registers.
+    early = {name for path in source.python_files for name in _called_at_import(source, path)}
     facts: list[Fact] = []
     modules = {path: _top_level(source, path) for path in paths}
     for path in paths:
@@ -94,7 +94,7 @@ def _containers(
 ) -> dict[str, str]:
     """The module-level containers a file can change: its own and those it imports by name."""
     shared = {name: kind for name, kind in own.items() if kind != "variable"}
-    for node in nodes(source, path):
+    for node in source.nodes(path):
         if not isinstance(node, ast.ImportFrom):
             continue
         module = node.module or ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from seatrial.kernel.workload import Fact, Proof
-from seatrial.profiler.reach import aliases, full_name, literal, nodes
+from seatrial.profiler.reach import aliases, full_name, literal
 from seatrial.profiler.source import Source
 
 _WEIGHTS = (
@@ -40,7 +40,7 @@ def detect(source: Source, paths: Sequence[str]) -> tuple[Fact, ...]:
     there = {PurePosixPath(fact.subject).name for fact in facts}
     for path in paths:
         names = aliases(source, path)
-        for node in nodes(source, path):
+        for node in source.nodes(path):
             if isinstance(node, ast.Call):
                 facts += _loads(path, node, names)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):

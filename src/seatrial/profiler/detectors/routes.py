@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Fact, Proof, Route
 from seatrial.profiler.objects import Call, Class, Const, Function, Seq, Thing, text
+from seatrial.profiler.reach import imported
+from seatrial.profiler.source import Source
 
 FLASK = frozenset({
     "flask.Flask", "flask.app.Flask", "flask.sansio.app.App",
@@ -17,6 +20,12 @@ BLUEPRINT = frozenset({
     "flask_smorest.Blueprint", "flask_openapi3.APIBlueprint",
 })  # fmt: skip
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
+# Extensions that make rules out of classes or tables.
+_EXTENSIONS = frozenset({
+    "flask_restful", "flask_restx", "flask_restplus", "flask_classful", "flask_admin",
+    "flask_appbuilder", "flask_graphql", "ariadne", "flask_security", "flask_dance", "dash",
+    "flask_socketio", "flask_sock", "connexion",
+})  # fmt: skip
 _SHORT = {name: name.upper() for name in ("get", "post", "put", "delete", "patch")}
 ROUTES_MAX = 5_000
 NESTED_MAX = 16
@@ -37,6 +46,22 @@ def collect(app: Thing) -> Routes:
     unique = {(route.path, route.methods): route for route in reversed(found)}
     kept = {id(route) for route in unique.values()}
     return Routes(routes=tuple(route for route in found if id(route) in kept), facts=tuple(facts))
+
+
+def unread_extensions(source: Source, paths: Sequence[str]) -> tuple[Fact, ...]:
+    """The extensions the app imports that add rules of their own, each once."""
+    facts: dict[str, Fact] = {}
+    for path in paths:
+        for node in source.nodes(path):
+            for name, line in imported(node):
+                extension = name.split(".")[0]
+                if extension in _EXTENSIONS and extension not in facts:
+                    proof = Proof(kind="source", rule="routes.unread", file=path, line=line)
+                    facts[extension] = Fact(
+                        rule="routes.unread", subject=extension, proof=proof,
+                        value="routes registered through it are not read",
+                    )  # fmt: skip
+    return tuple(facts[name] for name in sorted(facts))
 
 
 def _collect(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Dependency, Proof, Service, ServiceKind
 from seatrial.profiler.detectors import env
-from seatrial.profiler.reach import aliases, full_name, imported, literal, nodes
+from seatrial.profiler.reach import aliases, full_name, imported, literal
 from seatrial.profiler.source import Source
 
 # Distributions whose only use is to talk to the service.
@@ -142,7 +142,7 @@ def _variables(
 def _signs(source: Source, path: str) -> list[Sign]:
     names = aliases(source, path)
     found: list[Sign] = []
-    for node in nodes(source, path):
+    for node in source.nodes(path):
         for name, line in imported(node):
             parts = name.split(".")
             for length in (2, 1):

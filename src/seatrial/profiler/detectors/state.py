@@ -15,7 +15,6 @@ from seatrial.profiler.reach import (
     full_name,
     functions,
     literal,
-    nodes,
     used_names,
 )
 from seatrial.profiler.source import Source
@@ -52,7 +51,7 @@ def _fact(
 
 
 def _sqlite(source: Source, path: str, names: dict[str, str]) -> Iterator[Fact]:
-    for node in nodes(source, path):
+    for node in source.nodes(path):
         if isinstance(node, ast.Call) and full_name(node.func, names) in (
             "sqlite3.connect", "aiosqlite.connect",
         ):  # fmt: skip

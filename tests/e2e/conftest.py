@@ -1,0 +1,119 @@
+"""The installed command, on copies of apps, in an empty home."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SEATRIAL = Path(sys.executable).parent / "seatrial"
+
+APP = '''
+"""A small shop."""
+import os
+from flask import Flask, jsonify
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index():
+    return "<a href='/items/1'>first</a>"
+
+
+@app.get("/items/<int:item_id>")
+def item(item_id):
+    return jsonify(id=item_id, square=sum(i * i for i in range(2000)))
+'''
+
+
+class Done(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Cli(NamedTuple):
+    """The command with an environment of its own."""
+
+    home: Path
+    app: Path
+
+    def run(self, *arguments: str, timeout: float = 240, **env: str) -> Done:
+        done = subprocess.run(
+            [SEATRIAL, *arguments], capture_output=True, text=True, timeout=timeout,
+            env={**self.env(), **env}, cwd=self.home, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [SEATRIAL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.env(), cwd=self.home,
+        )  # fmt: skip
+
+    def env(self) -> dict[str, str]:
+        # The caches of package indexes stay: the tests are about Seatrial, not about downloads.
+        cache = os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv"))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SEATRIAL_", "COLUMNS"))}
+        plugins = os.environ.get("SEATRIAL_TERRAFORM_PLUGIN_DIR")
+        extra = {"SEATRIAL_TERRAFORM_PLUGIN_DIR": plugins} if plugins else {}
+        return {**kept, **extra, "HOME": str(self.home), "UV_CACHE_DIR": cache, "COLUMNS": "80"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def end(cli: Cli) -> None:
+    """Stop whatever a test left running."""
+    cli.run("stop", str(cli.app))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Cli]:
+    """A small app of its own, not yet profiled."""
+    home, app = tmp_path / "home", tmp_path / "shop"
+    home.mkdir()
+    app.mkdir()
+    (app / "app.py").write_text(APP)
+    (app / "requirements.txt").write_text("flask==3.1.3\n")
+    (app / "seatrial.toml").write_text(
+        f"[demand]\nrequests_per_day = 400000\n[deploy]\nport = {free_port()}\n"
+    )
+    cli = Cli(home, app)
+    yield cli
+    end(cli)
+
+
+@pytest.fixture(scope="session")
+def furlong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Done]]:
+    """examples/furlong, shipped once and kept up."""
+    root = tmp_path_factory.mktemp("furlong")
+    home, app = root / "home", root / "furlong"
+    home.mkdir()
+    shutil.copytree(
+        ROOT / "examples/furlong", app,
+        ignore=shutil.ignore_patterns(".seatrial", "model", "instance", "__pycache__", ".*_cache"),
+    )  # fmt: skip
+    cli = Cli(home, app)
+    done = cli.run("ship", str(app), "--keep", "--port", str(free_port()), timeout=280)
+    yield cli, done
+    end(cli)

@@ -1,0 +1,124 @@
+"""examples/furlong through the whole loop, as a newcomer would run it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import tomllib
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.kernel.bundle import Bundle
+from seatrial.kernel.deployment import Deployment
+from seatrial.kernel.evidence import LoadEvidence
+from seatrial.kernel.plan import Plan
+from seatrial.kernel.values import from_json
+from seatrial.kernel.workload import Workload
+from seatrial.project import Project
+
+ROOT = Path(__file__).parents[2]
+EXPECT = tomllib.loads((ROOT / "examples/furlong/expect/expect.toml").read_text())
+
+
+def test_ship_keeps_its_promises(furlong: Any) -> None:
+    cli, done = furlong
+    assert done.code == 0, done.out + done.err
+    assert max(len(line) for line in done.out.splitlines() if "/" not in line) <= 80
+    state = cli.app / ".seatrial"
+    assert (state / "report/report.html").is_file()
+    assert (state / "bundle/Dockerfile").is_file()
+    found = Project(cli.app).load("evidence", LoadEvidence)
+    assert found.passed
+    assert found.errors == 0
+    assert found.requests > 200
+
+
+def test_it_runs_as_expected(furlong: Any) -> None:
+    cli, _ = furlong
+    status = cli.run("status", str(cli.app), "--json")
+    assert status.code == 0
+    running = from_json(status.out.encode(), Deployment)
+    assert [p.role for p in running.processes].count("replica") == 2
+    live = EXPECT["live"]
+    with urllib.request.urlopen(running.url + live["path"], timeout=10) as answer:
+        assert answer.status == live["status"]
+        assert live["contains"] in answer.read().decode()
+
+
+def test_profile_is_as_expected(furlong: Any) -> None:
+    cli, _ = furlong
+    told = cli.run("profile", str(cli.app), "--json")
+    assert told.code == 0
+    found = from_json(told.out.encode(), Workload)
+    wanted = EXPECT["workload"]
+    assert found.web.framework == wanted["framework"]
+    assert found.web.entry == wanted["entry"]
+    assert found.requirements_file == wanted["requirements_file"]
+    assert sorted({s.kind for s in found.web.services}) == wanted["services"]
+    assert sorted(r.path for r in found.web.routes) == wanted["routes"]
+    for route in found.web.routes:
+        if "GET" in route.methods:
+            assert route.service_time is not None, f"{route.path}: {route.unmeasured}"
+            assert route.service_time.requests >= 200
+    for proof in [f.proof for f in found.web.facts] + [r.proof for r in found.web.routes]:
+        assert (cli.app / proof.file).is_file()
+        assert 0 < proof.line <= len((cli.app / proof.file).read_text().splitlines())
+
+
+def test_plan_is_as_expected_and_the_same_twice(furlong: Any) -> None:
+    cli, _ = furlong
+    first, second = (cli.run("plan", str(cli.app), "--json") for _ in range(2))
+    assert first.code == 0
+    assert first.out == second.out
+    made = from_json(first.out.encode(), Plan)
+    wanted = EXPECT["plan"]
+    assert made.chosen is not None
+    design = made.chosen.design
+    assert design.platform == wanted["platform"]
+    assert design.database is not None
+    assert design.database.instance == wanted["database"]
+    assert design.database.multi_az == wanted["multi_az"]
+    assert design.replicas_min >= wanted["replicas_min"]
+    assert [v.platform for v in made.platforms if v.best is None] == wanted["rejected"]
+
+
+def test_bundle_is_the_same_twice_and_checked(furlong: Any) -> None:
+    cli, _ = furlong
+    first, second = (cli.run("bundle", str(cli.app), "--json") for _ in range(2))
+    assert first.code == 0
+    assert first.out == second.out
+    made = from_json(first.out.encode(), Bundle)
+    for file in made.files:
+        assert (Path(made.directory) / file.path).stat().st_size == file.size_bytes
+    assert {check.status for check in made.checks} <= {"passed", "skipped"}
+
+
+def test_every_number_in_the_report_can_be_traced(furlong: Any) -> None:
+    cli, _ = furlong
+    report = (cli.app / ".seatrial/report/report.md").read_text()
+    plain = html.unescape(report).replace("\\", "")
+    plan = Project(cli.app).load("plan", Plan)
+    assert plan.chosen is not None
+    for line in plan.chosen.bill.lines:
+        assert line.as_of in report
+        assert line.source[:30] in plain
+    assert not re.search(r"\bnan\b|\binf\b|\bNone\b", report)
+
+
+def test_the_state_is_json_without_secrets(furlong: Any) -> None:
+    cli, _ = furlong
+    for path in (cli.app / ".seatrial/objects").iterdir():
+        json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("verb", ["profile", "plan", "bundle", "status"])
+def test_people_get_tables_without_colour_when_piped(furlong: Any, verb: str) -> None:
+    cli, _ = furlong
+    told = cli.run(verb, str(cli.app))
+    assert told.code == 0
+    assert "\x1b[" not in told.out
+    assert told.out.strip()
