@@ -93,7 +93,8 @@ def check_price(where: str, price: Price) -> None:
             raise CatalogError(what, where=where, fix=f"set {name}")
     if price.unit not in UNITS:
         raise CatalogError(
-            f"unknown unit {price.unit!r}", where=where,
+            f"unknown unit {price.unit!r}",
+            where=where,
             fix=f"use one of {', '.join(sorted(UNITS))}",
         )
     if not price.price_usd.is_finite() or price.price_usd < 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from seatrial.kernel.values import Value
 
-
 LATE_SENDS = "late_sends_percent"
 """Figure of the requests that the generator itself sent too late."""
 

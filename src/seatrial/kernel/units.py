@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
 HOURS_PER_MONTH = Decimal(730)
 """A billing month: 8,760 h / 12, the convention of the AWS pricing calculator."""
@@ -12,6 +12,10 @@ DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 MIB_PER_GIB = 1024
 MICRO_USD = Decimal("0.000001")
 CENT = Decimal("0.01")
+UNPRICED = "unpriced"
+
+# Sixty digits: a hostile number may be long, and quantize refuses to cut it.
+_MONEY = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 def micro_usd(amount: Decimal) -> Decimal:
@@ -21,7 +25,10 @@ def micro_usd(amount: Decimal) -> Decimal:
 
 def usd(amount: Decimal | None) -> str:
     """Show an amount as a bill does, half a cent up; a price that is not known is never 0."""
-    return "unpriced" if amount is None else f"${amount.quantize(CENT, rounding=ROUND_HALF_UP):,}"
+    if amount is None:
+        return UNPRICED
+    cents = amount.quantize(CENT, context=_MONEY)
+    return f"-${-cents:,}" if cents < 0 else f"${cents:,}"
 
 
 def plain(number: Decimal) -> str:

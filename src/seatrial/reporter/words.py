@@ -8,11 +8,10 @@ import unicodedata
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from seatrial.kernel.units import CENT, MIB_PER_GIB, plain
+from seatrial.kernel.units import MIB_PER_GIB, plain, usd
 from seatrial.kernel.workload import Proof
 
 NEVER_EMPTIES = "∞ (queue never empties)"
-UNPRICED = "unpriced"
 DASH = "\u2013"
 """En dash: nothing to show, and between the ends of a range."""
 TIMES = "\u00d7"
@@ -106,12 +105,9 @@ def share(value: float) -> str:
 
 def money(amount: Decimal | None) -> str:
     """An amount in USD to the cent; unknown is never zero."""
-    if amount is None:
-        return UNPRICED
-    if not amount.is_finite():
+    if amount is not None and not amount.is_finite():
         return "unknown"
-    cents = amount.quantize(CENT, context=_WIDE)
-    return f"-${-cents:,}" if cents < 0 else f"${cents:,}"
+    return usd(amount)
 
 
 def unit_price(amount: Decimal) -> str:
