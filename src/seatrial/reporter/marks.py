@@ -92,7 +92,7 @@ def draw_marks(marks: Marks, width: int) -> str:
         ("rule", marks.rules, {**span, **stroke, **dashes}),
     ]
     font = {"baseline": "alphabetic", "fontSize": 12, "font": svg.FONT}
-    label = {**place, **fill, "text": {"field": "text"}, "dx": {"field": "dx"}}
+    label: dict[str, Any] = {**place, **fill, "text": {"field": "text"}, "dx": {"field": "dx"}}
     label |= {key: {"value": value} for key, value in font.items()}
     for key, field in (("align", "align"), ("fontWeight", "weight")):
         label[key] = {"field": field}

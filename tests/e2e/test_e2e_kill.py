@@ -1,0 +1,118 @@
+"""kill -9 of anything: the truth is told, and nothing is left running."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+DEADLINE_S = 30.0
+
+
+def eventually(found: Callable[[], Any], what: str) -> Any:
+    """Poll until `found` is true."""
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        value = found()
+        if value:
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"never: {what}")
+
+
+def left_over(app: Path) -> list[str]:
+    """Living processes that run from the app's state folder or listen for it."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if str(app) in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found
+
+
+@pytest.fixture
+def kept(small: Any) -> Any:
+    """A small app, shipped and kept up; its deployment as told."""
+    done = small.run("ship", str(small.app), "--keep", "--json")
+    assert done.code == 0, done.err
+    return small
+
+
+def status(cli: Any) -> dict[str, Any]:
+    told = cli.run("status", str(cli.app), "--json")
+    assert told.code in {0, 1}
+    return dict(json.loads(told.out))
+
+
+def pid_of(told: dict[str, Any], role: str) -> int:
+    return next(int(p["pid"]) for p in told["processes"] if p["role"] == role)
+
+
+@pytest.mark.parametrize("role", ["replica", "proxy"])
+def test_a_killed_child_comes_back(kept: Any, role: str) -> None:
+    before = status(kept)
+    pid = pid_of(before, role)
+    os.kill(pid, signal.SIGKILL)
+
+    def mended() -> bool:
+        told = status(kept)
+        names = [p for p in told["processes"] if p["role"] == role]
+        return bool(told["healthy"]) and any(p["restarts"] == 1 for p in names)
+
+    eventually(mended, f"the {role} is back")
+    assert pid not in [p["pid"] for p in status(kept)["processes"]]
+    with urllib.request.urlopen(before["url"], timeout=10) as answer:
+        assert answer.status == 200
+    assert kept.run("stop", str(kept.app)).code == 0
+    assert left_over(kept.app) == []
+    assert kept.run("status", str(kept.app)).out.strip() == "nothing is deployed"
+
+
+def test_a_killed_engine_is_told_and_the_app_serves_on(kept: Any) -> None:
+    before = status(kept)
+    os.kill(pid_of(before, "engine"), signal.SIGKILL)
+    told = eventually(
+        lambda: next((t for t in [status(kept)] if states(t)["engine"] == {"dead"}), None),
+        "the engine is told dead",
+    )
+    assert told["serving"]
+    assert states(told)["replica"] == {"ready"}
+    with urllib.request.urlopen(before["url"], timeout=10) as answer:
+        assert answer.status == 200
+    stopped = kept.run("stop", str(kept.app))
+    assert stopped.code == 0
+    assert left_over(kept.app) == []
+    assert kept.run("status", str(kept.app)).out.strip() == "nothing is deployed"
+
+
+def states(told: dict[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for process in told["processes"]:
+        found.setdefault(process["role"], set()).add(process["state"])
+    return found
+
+
+@pytest.mark.parametrize("step", ["proxy is ready", "load at"])
+def test_a_killed_ship_is_cleaned_up(small: Any, step: str) -> None:
+    running = small.start("ship", str(small.app), "--keep")
+    try:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if line.startswith(step):
+                break
+        running.kill()
+    finally:
+        running.wait(timeout=30)
+    told = status(small)
+    assert told["processes"]
+    assert small.run("stop", str(small.app)).code == 0
+    assert left_over(small.app) == []
+    assert small.run("status", str(small.app)).out.strip() == "nothing is deployed"
