@@ -37,8 +37,10 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml runtime/pyproject.toml README
 demo: setup ## Ship examples/furlong: the whole loop, about two minutes
 	@$(BIN)/seatrial ship examples/furlong
 
-test: setup ## Run all tests
-	@$(BIN)/python -m pytest
+test: setup ## Run all tests: the house, the runtime, the example
+	@$(BIN)/python -m pytest tests
+	@cd runtime && ../$(BIN)/python -m pytest -q -o pythonpath=tests tests
+	@cd examples/furlong && ../../$(BIN)/python -m pytest -q tests
 
 check: setup ## Lint, types, layers, workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

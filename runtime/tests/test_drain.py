@@ -1,3 +1,4 @@
+import http.client
 import signal
 import threading
 import time
@@ -134,3 +135,22 @@ def test_no_request_is_cut_while_clients_keep_coming(run: Start) -> None:
         assert sum(one.result() for one in clients) > 0
     # The kernel offers no way to stop connections and keep the queue: one may fall in between.
     assert len(cut) <= 1
+
+
+def test_an_idle_connection_is_kept_and_does_not_hold_up_the_end(run: Start) -> None:
+    app = run("sample:app", "--keep-alive-s", "60")
+    app.wait_ready()
+    host, _, port = app.bind.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    for _ in range(2):
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"hello"
+        # gunicorn's own default, 2 s, would have closed it: a load balancer keeps it for longer.
+        time.sleep(2.5)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"hello"
+    began = time.monotonic()
+    app.signal(signal.SIGTERM)
+    assert app.wait_exit() == 0
+    assert time.monotonic() - began < 20  # The graceful timeout is 30 s.
+    connection.close()

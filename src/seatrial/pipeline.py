@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -15,43 +14,20 @@ from seatrial.catalog.load import load
 from seatrial.engines.engine import StopReport
 from seatrial.engines.local.engine import LocalEngine
 from seatrial.files import write_atomic
-from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.errors import AppError, MissingStageError
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
-from seatrial.kernel.values import Value, digest
+from seatrial.kernel.shipped import Shipped
+from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
 from seatrial.planner.plan import plan
-from seatrial.profiler.measure import measure
 from seatrial.profiler.profile import profile
 from seatrial.profiler.source import Source
 from seatrial.project import Project
 from seatrial.reporter.report import report
-from seatrial.trials.evidence import evidence
-from seatrial.trials.generator import schedule
-from seatrial.trials.load import run_load
 from seatrial.trials.machine import describe
-
-
-class Shipped(Value):
-    """What one trip through the loop came to; the nouns themselves are under .seatrial/."""
-
-    workload: Workload
-    chosen: Assessment | None
-    considered: int
-    rehearsal: Assessment
-    bundle: Bundle | None
-    evidence: LoadEvidence | None
-    report: tuple[str, ...]
-    url: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether there is a design, its bundle's checks passed and the trial kept the SLO."""
-        checked = self.bundle is not None and all(c.status != "failed" for c in self.bundle.checks)
-        return checked and self.evidence is not None and self.evidence.passed
 
 
 class Pipeline:
@@ -81,7 +57,9 @@ class Pipeline:
         workload = profile(Source.open(self.app_dir), self.settings.app)
         known = self.project.find("workload", Workload)
         if measured:
-            workload = self._measure(workload)
+            workload = rehearsal.measured(
+                self.app_dir, workload, self.settings, self.local, self.tell
+            )
         elif known is not None and _same_app(known, workload):
             workload = known
         self.project.save("workload", workload)
@@ -99,6 +77,7 @@ class Pipeline:
             load(settings.own_prices(self.settings.machine)),
             rehearsal.share(describe(), replicas),
             replicas,
+            self.project.find("evidence", LoadEvidence),
         )
         self.project.save("plan", made)
         self.report()
@@ -152,29 +131,7 @@ class Pipeline:
                 where=str(self.app_dir),
                 fix=f"run `seatrial deploy {self.app_dir}` first",
             )
-        promised, demand = decided.rehearsal.promise, decided.demand
-        asked = schedule(seed, promised.rate_rps, duration_s, rehearsal.targets(workload, demand))
-        started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        result = run_load(
-            running.url,
-            asked,
-            progress=lambda now: self.tell(
-                f"load at {promised.rate_rps:.1f} requests/s: {max(now.elapsed_s, 0):.0f} of "
-                f"{duration_s:g} s, {now.answered} answered, {now.errors} errors"
-            ),
-        )
-        found = evidence(
-            result,
-            app=decided.app,
-            design=decided.rehearsal.design.id,
-            workload_digest=decided.workload_digest,
-            started_at=started_at,
-            machine=describe(),
-            seed=seed,
-            peak_share=promised.rate_rps / demand.traffic.peak_rps,
-            slo=demand.slo,
-            promise=promised,
-        )
+        found = rehearsal.load(running.url, decided, workload, seed, duration_s, self.tell)
         self.project.save("evidence", found)
         self.report()
         return found
@@ -226,22 +183,6 @@ class Pipeline:
         if known is None or known.demand != self.settings.demand:
             return self.plan()
         return known if known.workload_digest == digest(workload) else self.plan()
-
-    def _measure(self, workload: Workload) -> Workload:
-        with rehearsal.measurable(
-            self.app_dir, workload, self.settings, self.local, self.tell
-        ) as running:
-            component = measure(
-                workload.web,
-                running.url,
-                running.worker_pids,
-                boot_s=running.boot_s,
-                machine=describe().cpu,
-                examples=self.settings.app.examples,
-                progress=lambda path, done: self.tell(f"measuring the routes, {done:.0%}"),
-            )
-        others = tuple(c for c in workload.components if c.name != component.name)
-        return replace(workload, components=(component, *others))
 
 
 def _same_app(known: Workload, found: Workload) -> bool:

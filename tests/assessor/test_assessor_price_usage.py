@@ -80,11 +80,18 @@ def test_load_balancer_units() -> None:
 
 
 def test_secrets_are_the_addresses_the_app_takes() -> None:
-    assert usage().secrets == 1
+    assert usage().secrets == 0
     both = (service("postgresql", "DATABASE_URL"), service("llm", "OPENAI_API_KEY"))
-    assert usage(services=both).secrets == 3
-    assert usage(database=Database(instance="db.t4g.small")).secrets == 2
-    assert usage(services=both, replicas=3).secret_requests_month == 3 * 3 * 20
+    database = Database(instance="db.t4g.small")
+    assert usage(services=both).secrets == 1
+    assert usage(database=database).secrets == 1
+    assert usage(services=both, database=database).secrets == 2
+    assert usage(services=both, database=database, replicas=3).secret_requests_month == 2 * 3 * 20
+
+
+def test_a_database_brings_an_alarm_of_its_own() -> None:
+    assert usage().alarms == 4
+    assert usage(database=Database(instance="db.t4g.small")).alarms == 5
 
 
 def test_a_database_brings_crossings_and_gateways() -> None:

@@ -16,10 +16,11 @@ from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
+from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.workload import Workload
 
 DOCS = Path(__file__).parents[2] / "docs"
-NOUNS = (Workload, Plan, Bundle, Deployment, LoadEvidence)
+NOUNS = (Workload, Plan, Bundle, Deployment, LoadEvidence, Shipped)
 
 
 def headings(name: str, level: str = "## ") -> list[str]:

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from seatrial.catalog.load import load
 from seatrial.kernel.demand import Budget, Demand, Slo, Traffic
+from seatrial.kernel.evidence import Latency, LoadEvidence, Machine
 from seatrial.kernel.plan import Plan, Rejected
 from seatrial.kernel.platform import Catalog, Size
-from seatrial.kernel.values import to_json
+from seatrial.kernel.values import digest, to_json
 from seatrial.kernel.workload import (
     Component,
     Fact,
@@ -221,3 +222,49 @@ def test_a_required_database_is_bought_and_other_services_are_told() -> None:
     told = [f for f in made.chosen.findings if f.rule == "service.not-planned"]
     assert len(told) == 1
     assert "redis" in told[0].sentence
+
+
+def test_evidence_corrects_the_next_plan_once() -> None:
+    w, d = workload(), demand()
+    before = decide(w, d)
+    median = before.rehearsal.promise.latency_ms_p50
+    assert median is not None
+    measured = evidence_of(w, before, median + 5)
+    after = plan(w, d, CATALOG, HERE, 2, measured)
+    assert after.rehearsal.promise.latency_ms_p50 == pytest.approx(median + 5, abs=0.01)
+    assert after.chosen is not None
+    assert before.chosen is not None
+    assert after.chosen.promise.latency_ms_p95 == pytest.approx(
+        (before.chosen.promise.latency_ms_p95 or 0) + 5, abs=0.01
+    )
+    assert any(p.rule == "calibrate.overhead" for p in after.chosen.promise.inputs)
+    # The same evidence again corrects by the same amount: corrections do not add up.
+    assert plan(w, d, CATALOG, HERE, 2, measured) == after
+    # Faster than the model is luck or a better machine; it never shortens a promise.
+    assert plan(w, d, CATALOG, HERE, 2, evidence_of(w, before, 0.1)).chosen is not None
+    other = workload(mean_ms=9)
+    assert plan(other, d, CATALOG, HERE, 2, measured) == decide(other, d)
+
+
+def evidence_of(w: Workload, made: Plan, p50: float) -> LoadEvidence:
+    return LoadEvidence(
+        trial="load",
+        app=w.app,
+        design=made.rehearsal.design.id,
+        workload_digest=digest(w),
+        started_at="2026-11-21T00:00:00+00:00",
+        machine=Machine(cpu="c", cores=2, memory_gib=8, system="Linux", python="3.11"),
+        seed=1,
+        rate_rps=made.rehearsal.promise.rate_rps,
+        peak_share=1.0,
+        duration_s=15,
+        requests=300,
+        errors=0,
+        error_kinds={},
+        late_sends=0,
+        throughput_rps=20,
+        latency_ms=Latency(p50=p50, p90=p50, p95=p50, p99=p50, max=p50, mean=p50),
+        routes=(),
+        histogram="",
+        comparisons=(),
+    )

@@ -42,6 +42,7 @@ class ServerSpec:
     workers: int
     threads: int
     graceful_timeout_s: int
+    keep_alive_s: int
     start_timeout_s: float
     app_dir: str
     listener_fd: int
@@ -67,6 +68,7 @@ class App(BaseApplication):
             "worker_class": Worker,
             "logger_class": JsonLogger,
             "graceful_timeout": self.spec.graceful_timeout_s,
+            "keepalive": self.spec.keep_alive_s,
             "control_socket_disable": True,
             # Heartbeats through a disk that stalls would get healthy workers killed.
             "worker_tmp_dir": shm if os.access(shm, os.W_OK | os.X_OK) else None,

@@ -61,6 +61,7 @@ class ServerProcess:
             "workers": settings.workers,
             "threads": settings.threads,
             "graceful_timeout_s": settings.graceful_timeout_s,
+            "keep_alive_s": settings.keep_alive_s,
             "start_timeout_s": settings.start_timeout_s,
             "app_dir": settings.app_dir,
             "listener_fd": self._listener.fileno(),

@@ -24,6 +24,7 @@ class Settings:
     workers: int
     threads: int
     graceful_timeout_s: int
+    keep_alive_s: int
     ready_path: str
     app_dir: str
     start_timeout_s: float
@@ -102,6 +103,14 @@ OPTIONS = (
         "30",
         "longest wait for requests in flight when stopping, whole seconds",
         _whole(1, 3600),
+    ),
+    Option(
+        "keep_alive_s",
+        "S",
+        # Load balancers keep idle connections for 60 s; the side that closes first loses requests.
+        "75",
+        "how long an idle connection is kept; longer than the load balancer does",
+        _whole(1, 86400),
     ),
     Option(
         "ready_path",

@@ -45,13 +45,17 @@ class RouteLoad(Value):
 
 
 class Profile(Value):
-    """What the model needs of a workload: route loads, worker memory, boot time, and proofs."""
+    """What the model needs of a workload: route loads, worker memory, boot time, and proofs.
+
+    `overhead_ms` is what the path to the app adds to each request, once a trial measured it.
+    """
 
     routes: tuple[RouteLoad, ...]
     memory_mib_worker: float
     boot_s: float | None
     measured: bool
     proofs: tuple[Proof, ...]
+    overhead_ms: float = 0.0
 
     @property
     def mean_ms(self) -> float:
@@ -187,7 +191,7 @@ def _latencies(
     ]
     weights, services = np.array(stretched).T
     found = response_quantiles((0.50, 0.95, 0.99), weights, services, wait.waits, wait.decay)
-    p50, p95, p99 = (round(value, 3) for value in found)
+    p50, p95, p99 = (round(value + profile.overhead_ms, 3) for value in found)
     return p50, p95, p99
 
 

@@ -298,6 +298,14 @@ def other_services(case: Case) -> Found | None:
     return Found("risk", sentence, others[0].proof, "add what it costs to the bill")
 
 
+def database_offered(case: Case) -> Found | None:
+    """The platform has a private way to a managed database."""
+    if case.design.database is None or case.platform.capabilities.managed_database:
+        return None
+    sentence = f"{case.platform.name} has no private way to a managed PostgreSQL"
+    return Found("violated", sentence, _catalogue(case, "database.offered"))
+
+
 def database_wanted(case: Case) -> Found | None:
     """A database is only bought for an app that can use it."""
     if case.design.database is None or _service(case, "postgresql") is not None:
@@ -334,6 +342,7 @@ RULES: dict[str, Rule] = {
     "limit.replicas": replicas_allowed,
     "state.local-database": local_state,
     "state.in-process": process_state,
+    "database.offered": database_offered,
     "database.missing": database_given,
     "database.unused": database_wanted,
     "slo.latency-p95": latency_p95,

@@ -35,13 +35,13 @@ IMAGE_GIB = 1
 """A slim Python base with scientific wheels. Larger with PyTorch: 10 cents per GiB and month."""
 
 IMAGES_KEPT = 3
-"""The running release and two to roll back to."""
+"""Ten images are kept, but the registry bills a layer once, and releases share all but the app."""
 
 ALARMS = 4
 """Unhealthy replicas, server errors, latency and processor load."""
 
-APP_SECRETS = 1
-"""The app's own settings, such as its session key, lie in one secret."""
+DATABASE_ALARMS = 1
+"""The database's free storage."""
 
 DEPLOYS_PER_MONTH = 20
 """One each working day; every deploy starts every replica, which reads every secret once."""
@@ -106,9 +106,9 @@ def usage_of(workload: Workload, demand: Demand, profile: Profile, design: Desig
     speed = min(1.0, design.vcpu)
     duration_ms = profile.mean_ms - profile.cpu_ms + profile.cpu_ms / speed
     services = [service for component in workload.components for service in component.services]
-    secrets = APP_SECRETS + len({service.env for service in services if service.env})
-    if design.database is not None and not any(s.kind == "postgresql" for s in services):
-        secrets += 1
+    # One secret holds the database's address, another all other addresses.
+    addressed = any(s.env and s.kind != "postgresql" for s in services)
+    secrets = int(design.database is not None) + int(addressed)
     outward = any(service.kind in OUTBOUND_SERVICES for service in services)
     answered = requests * body / BYTES_PER_GIB
     return Usage(
@@ -128,7 +128,7 @@ def usage_of(workload: Workload, demand: Demand, profile: Profile, design: Desig
         images_gib=Decimal(IMAGE_GIB * IMAGES_KEPT),
         secrets=secrets,
         secret_requests_month=secrets * design.replicas_max * DEPLOYS_PER_MONTH,
-        alarms=ALARMS,
+        alarms=ALARMS + DATABASE_ALARMS * (design.database is not None),
     )
 
 

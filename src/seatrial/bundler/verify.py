@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def _format(copy: Path, timeout_s: float) -> Check:
 
 def _validate(folder: Path, plugin_dir: Path | None, timeout_s: float) -> Check:
     name = "terraform validate"
-    terraform = shutil.which("terraform")
+    terraform = _which("terraform")
     if terraform is None:
         return _missing(name, "terraform", _TERRAFORM_FIX)
     if plugin_dir is not None and not plugin_dir.is_dir():
@@ -133,11 +134,19 @@ def _lint(
     program: str, arguments: list[str], cwd: Path, timeout_s: float, fix: str, *, name: str = ""
 ) -> Check:
     name = name or program
-    path = shutil.which(program)
+    path = _which(program)
     if path is None:
         return _missing(name, program, fix)
     code, output = _run([path, *arguments], cwd, timeout_s)
-    return Check(name=name, status="passed" if code == 0 else "failed", detail=_cut(output))
+    if code == 0:
+        return Check(name=name, status="passed")
+    return Check(name=name, status="failed", detail=_cut(output))
+
+
+def _which(program: str) -> str | None:
+    """A program on the PATH, or installed beside this Python."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which(program) or shutil.which(program, path=beside)
 
 
 def _missing(name: str, program: str, fix: str) -> Check:

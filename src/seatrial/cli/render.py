@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,9 +14,9 @@ from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
+from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.units import plain, usd
 from seatrial.kernel.workload import Workload
-from seatrial.pipeline import Shipped
 from seatrial.planner.explain import shape
 
 STATES = {"ready": "green", "starting": "yellow", "not-ready": "yellow", "dead": "red"}
@@ -147,7 +149,9 @@ def bundle(made: Bundle) -> None:
     out.print()
     for check in made.checks:
         colour = VERDICTS[check.status]
-        out.print(f"[{colour}]{check.status}[/] {check.name} {escape(check.detail)}")
+        out.print(f"[{colour}]{check.status}[/] {check.name}")
+        if check.detail:
+            out.print(escape(textwrap.indent(check.detail, "  ")), style="dim")
     out.print(f"\nin {made.directory}", soft_wrap=True)
 
 

@@ -6,10 +6,12 @@ from seatrial.assessor.assess import Question, assess, question
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
+from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.platform import Catalog, Size
 from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
+from seatrial.planner.calibrate import calibrated
 from seatrial.planner.enumerate import THREADS, designs
 from seatrial.planner.explain import explain
 from seatrial.planner.rank import outranked, ranked, rejected, verdict
@@ -21,13 +23,23 @@ REHEARSAL_UTILISATION = 0.5
 
 
 def plan(
-    workload: Workload, demand: Demand, catalog: Catalog, machine: Size, replicas: int
+    workload: Workload,
+    demand: Demand,
+    catalog: Catalog,
+    machine: Size,
+    replicas: int,
+    evidence: LoadEvidence | None = None,
 ) -> Plan:
     """Where the app should run, and why nothing else.
 
-    `machine` is what ONE of `replicas` gets on this machine. Same arguments, same bytes.
+    `machine` is what ONE of `replicas` gets on this machine; `evidence` of an earlier trial of
+    the same workload corrects the promises. Same arguments, same bytes.
     """
     asked = question(workload, demand, catalog)
+    here = _here(machine, replicas)
+    if evidence is not None and evidence.workload_digest == digest(workload):
+        modelled = assess(asked, here, evidence.rate_rps).promise
+        asked = asked._replace(profile=calibrated(asked.profile, evidence, modelled))
     assessments = tuple(
         assess(asked, design)
         for design in designs(catalog, demand, machine, asked.profile.memory_mib_worker)
@@ -46,14 +58,13 @@ def plan(
         outranked=outranked(best[RANKED_MAX:]),
         rejected=rejected(assessments),
         platforms=verdicts,
-        rehearsal=_rehearsal(asked, machine, replicas),
+        rehearsal=_rehearsal(asked, here),
         explanation=explain(chosen, verdicts, len(assessments)),
     )
 
 
-def _rehearsal(asked: Question, machine: Size, replicas: int) -> Assessment:
-    """What the model promises for this machine, at the part of the peak it can be asked for."""
-    design = Design(
+def _here(machine: Size, replicas: int) -> Design:
+    return Design(
         platform="this-machine",
         region="here",
         size=machine.name,
@@ -64,6 +75,9 @@ def _rehearsal(asked: Question, machine: Size, replicas: int) -> Assessment:
         workers=max(1, int(machine.vcpu)),
         threads=THREADS,
     )
-    at_peak = assess(asked, design)
-    safe_rps = REHEARSAL_UTILISATION * at_peak.promise.capacity_rps
-    return assess(asked, design, min(asked.demand.traffic.peak_rps, safe_rps))
+
+
+def _rehearsal(asked: Question, here: Design) -> Assessment:
+    """What the model promises for this machine, at the part of the peak it can be asked for."""
+    safe_rps = REHEARSAL_UTILISATION * assess(asked, here).promise.capacity_rps
+    return assess(asked, here, min(asked.demand.traffic.peak_rps, safe_rps))

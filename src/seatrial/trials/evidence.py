@@ -11,7 +11,14 @@ from hdrh.histogram import HdrHistogram
 
 from seatrial.kernel.assessment import Promise
 from seatrial.kernel.demand import Slo
-from seatrial.kernel.evidence import Comparison, Latency, LoadEvidence, Machine, RouteResult
+from seatrial.kernel.evidence import (
+    LATE_SENDS,
+    Comparison,
+    Latency,
+    LoadEvidence,
+    Machine,
+    RouteResult,
+)
 from seatrial.trials.load import LATE_S, TIMEOUT_S_MAX, LoadResult
 
 LATE_PERCENT_MAX = 1.0
@@ -195,9 +202,10 @@ def _compare_throughput(result: LoadResult, slo: Slo, promise: Promise | None) -
     The bound carries no allowance for Poisson noise because there is none left to allow for:
     how many requests arrive by chance is the schedule's doing, it is known to the last one, and
     it says nothing about the server (it is ancillary). Against 0.95 of the *rate*, a 60 s trial
-    at 5 requests/s would fail one perfect server in five. A request is due when the p99 the
-    SLO grants has passed since it was sent; those sent later may still be on their way. So a
-    server that keeps its SLO always meets the bound, and one whose queue grows does not.
+    at 5 requests/s would fail nearly one perfect server in five. A request is due when the p99
+    the SLO grants has passed since it was sent; those sent later may still be on their way. So
+    a server that keeps its SLO meets the bound, and one whose queue keeps growing does not; in
+    a trial hardly longer than that p99 next to nothing is due, and the bound asks for little.
     """
     plan = result.schedule
     due_us = plan.duration_s * 1e6 - slo.latency_ms_p99 * 1000
@@ -219,10 +227,14 @@ def _late_sends(result: LoadResult) -> int:
 
 
 def _compare_late_sends(result: LoadResult) -> Comparison:
-    """Whether the trial can be trusted: a client that is late was the bottleneck itself."""
+    """Whether the trial can be trusted: a client that is late was the bottleneck itself.
+
+    Not met, it does not fail the trial (`LoadEvidence.passed`): what was measured is then worse
+    than the server was. It puts a failed one in doubt.
+    """
     measured = 100 * _late_sends(result) / len(result.kinds)
     return Comparison(
-        figure="late_sends_percent",
+        figure=LATE_SENDS,
         unit="%",
         promised=None,
         required=LATE_PERCENT_MAX,
