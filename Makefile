@@ -38,9 +38,9 @@ demo: setup ## Ship examples/furlong: the whole loop, about two minutes
 	@$(BIN)/seatrial ship examples/furlong
 
 test: setup ## Run all tests: the house, the runtime, the example
-	@$(BIN)/python -m pytest tests
-	@cd runtime && ../$(BIN)/python -m pytest -q -o pythonpath=tests tests
-	@cd examples/furlong && ../../$(BIN)/python -m pytest -q tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@cd runtime && ../$(BIN)/python -m pytest -q -n 2 -o pythonpath=tests tests
+	@cd examples/furlong && ../../$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 
 check: setup ## Lint, types, layers, workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

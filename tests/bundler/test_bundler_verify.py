@@ -69,6 +69,7 @@ def test_without_tools_everything_is_skipped(
     write(make_files("aws-fargate"), tmp_path / "bundle")
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
     checks = verify(tmp_path / "bundle")
     assert {check.name for check in checks} == {
         "terraform fmt", "terraform validate", "hadolint", "shellcheck",

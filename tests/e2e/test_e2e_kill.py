@@ -38,14 +38,6 @@ def left_over(app: Path) -> list[str]:
     return found
 
 
-@pytest.fixture
-def kept(small: Any) -> Any:
-    """A small app, shipped and kept up; its deployment as told."""
-    done = small.run("ship", str(small.app), "--keep", "--json")
-    assert done.code == 0, done.err
-    return small
-
-
 def status(cli: Any) -> dict[str, Any]:
     told = cli.run("status", str(cli.app), "--json")
     assert told.code in {0, 1}
@@ -56,41 +48,43 @@ def pid_of(told: dict[str, Any], role: str) -> int:
     return next(int(p["pid"]) for p in told["processes"] if p["role"] == role)
 
 
-@pytest.mark.parametrize("role", ["replica", "proxy"])
-def test_a_killed_child_comes_back(kept: Any, role: str) -> None:
-    before = status(kept)
-    pid = pid_of(before, role)
+def answers(told: dict[str, Any]) -> bool:
+    with urllib.request.urlopen(told["url"], timeout=10) as answer:
+        return bool(answer.status == 200)
+
+
+def comes_back(cli: Any, role: str) -> None:
+    """Kill one process of a role; the engine starts it again and the app answers."""
+    pid = pid_of(status(cli), role)
     os.kill(pid, signal.SIGKILL)
 
     def mended() -> bool:
-        told = status(kept)
-        names = [p for p in told["processes"] if p["role"] == role]
-        return bool(told["healthy"]) and any(p["restarts"] == 1 for p in names)
+        told = status(cli)
+        of_role = [p for p in told["processes"] if p["role"] == role]
+        return bool(told["healthy"]) and any(p["restarts"] == 1 for p in of_role)
 
     eventually(mended, f"the {role} is back")
-    assert pid not in [p["pid"] for p in status(kept)["processes"]]
-    with urllib.request.urlopen(before["url"], timeout=10) as answer:
-        assert answer.status == 200
-    assert kept.run("stop", str(kept.app)).code == 0
-    assert left_over(kept.app) == []
-    assert kept.run("status", str(kept.app)).out.strip() == "nothing is deployed"
+    told = status(cli)
+    assert pid not in [p["pid"] for p in told["processes"]]
+    assert answers(told)
 
 
-def test_a_killed_engine_is_told_and_the_app_serves_on(kept: Any) -> None:
-    before = status(kept)
-    os.kill(pid_of(before, "engine"), signal.SIGKILL)
+def test_kill_9_of_anything_that_ship_left_up(small: Any) -> None:
+    done = small.run("ship", str(small.app), "--keep", "--json")
+    assert done.code == 0, done.err
+    comes_back(small, "replica")
+    comes_back(small, "proxy")
+    os.kill(pid_of(status(small), "engine"), signal.SIGKILL)
     told = eventually(
-        lambda: next((t for t in [status(kept)] if states(t)["engine"] == {"dead"}), None),
+        lambda: next((t for t in [status(small)] if states(t)["engine"] == {"dead"}), None),
         "the engine is told dead",
     )
     assert told["serving"]
     assert states(told)["replica"] == {"ready"}
-    with urllib.request.urlopen(before["url"], timeout=10) as answer:
-        assert answer.status == 200
-    stopped = kept.run("stop", str(kept.app))
-    assert stopped.code == 0
-    assert left_over(kept.app) == []
-    assert kept.run("status", str(kept.app)).out.strip() == "nothing is deployed"
+    assert answers(told)
+    assert small.run("stop", str(small.app)).code == 0
+    assert left_over(small.app) == []
+    assert small.run("status", str(small.app)).out.strip() == "nothing is deployed"
 
 
 def states(told: dict[str, Any]) -> dict[str, set[str]]:
