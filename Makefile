@@ -58,7 +58,7 @@ golden: setup ## Write the golden files anew
 
 lock: ## Write requirements.lock anew from pyproject.toml
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --no-emit-package seatrial-runtime --group dev -o requirements.lock \
+	  --no-header --no-emit-package seatrial-runtime --group dev --group bench -o requirements.lock \
 	  pyproject.toml runtime/pyproject.toml examples/furlong/requirements.txt
 
 clean: ## Remove what was built

@@ -114,6 +114,8 @@ def furlong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Don
         ignore=shutil.ignore_patterns(".seatrial", "model", "instance", "__pycache__", ".*_cache"),
     )  # fmt: skip
     cli = Cli(home, app)
-    done = cli.run("ship", str(app), "--keep", "--port", str(free_port()), timeout=280)
+    with (app / "seatrial.toml").open("a") as file:
+        file.write(f"\n[deploy]\nport = {free_port()}\n")
+    done = cli.run("ship", str(app), "--keep", timeout=280)
     yield cli, done
     end(cli)

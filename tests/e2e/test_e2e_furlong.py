@@ -21,6 +21,8 @@ from seatrial.kernel.workload import Workload
 from seatrial.project import Project
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 EXPECT = tomllib.loads((ROOT / "examples/furlong/expect/expect.toml").read_text())
 
 
@@ -122,3 +124,36 @@ def test_people_get_tables_without_colour_when_piped(furlong: Any, verb: str) ->
     assert told.code == 0
     assert "\x1b[" not in told.out
     assert told.out.strip()
+
+
+def shape(text: str) -> list[str]:
+    """Lines without what differs from run to run: figures, paths, verdicts of tools, spacing."""
+    lines = []
+    for line in text.splitlines():
+        words = re.sub(r"\S*/\S+", "PATH", line)
+        words = re.sub(r"\b(passed|skipped|kept|noisy)\b", "VERDICT", words)
+        words = re.sub(r"\$?\d[\d,.]*", "N", words)
+        words = re.sub(r"\s+", " ", words).strip()
+        if words:
+            lines.append(words)
+    return lines
+
+
+def test_the_output_in_the_readme_is_the_real_one(furlong: Any) -> None:
+    _, done = furlong
+    (block,) = [b for b in BLOCKS if b.startswith("$ seatrial ship")]
+    shown = shape(block.partition("\n")[2])
+    real = [line for line in shape(done.out) if not line.startswith("running")]
+    assert shown == real
+
+
+def test_the_commands_in_the_readme_run(furlong: Any) -> None:
+    cli, _ = furlong
+    (block,) = [b for b in BLOCKS if b.startswith("$ seatrial profile")]
+    commands = [line.removeprefix("$ ").split() for line in block.splitlines()]
+    assert cli.run("stop", str(cli.app)).code == 0
+    for command in commands:
+        arguments = [str(cli.app) if a == "examples/furlong" else a for a in command[1:]]
+        done = cli.run(*arguments)
+        assert done.code == 0, done.out + done.err
+        assert done.out.strip()

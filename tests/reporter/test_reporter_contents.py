@@ -180,17 +180,3 @@ def test_same_input_same_bytes_in_any_process(cases: dict[str, Any]) -> None:
             capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip
         assert done.stdout.splitlines() == here
-
-
-def test_importing_the_reporter_leaves_the_slow_libraries_out() -> None:
-    code = "import sys, seatrial.reporter; print({'vl_convert'} & set(sys.modules))"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert done.stdout.strip() == "set()"

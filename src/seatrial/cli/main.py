@@ -1,13 +1,10 @@
-"""The `seatrial` command. Verbs are loaded when they are called, so `--help` answers at once."""
+"""The `seatrial` command. Its own help needs no library, so it answers at once."""
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from typing import Any
-
-import typer
-from typer.core import TyperGroup
+import textwrap
 
 from seatrial import __version__
 
@@ -15,65 +12,63 @@ VERBS = {
     "ship": "The whole loop: profile, plan, bundle, deploy here, measure, report.",
     "profile": "What is this app? Read it from its source; --measure also boots it.",
     "plan": "Where should it run, and for how much? Ranked designs and a report.",
-    "bundle": "Write the Dockerfile and Terraform of the chosen design.",
+    "bundle": "Write the Dockerfile and Terraform of the chosen design, and check them.",
     "deploy": "Run the app on this machine: replicas behind a proxy.",
     "status": "What runs, and is it healthy?",
     "logs": "Show what the replicas, the proxy and the engine wrote.",
     "stop": "Stop what runs and clean up what is left.",
     "trial": "Measure the promises: `trial load`.",
 }
+WIDTH = 80
 
 
-class Verbs(TyperGroup):
-    """The verbs above, each in the module of its name, imported only when it is called."""
+def help_text() -> str:
+    """What `seatrial --help` prints."""
+    indent = " " * 11
+    verbs = "\n".join(
+        textwrap.fill(f"  {verb:9}{about}", WIDTH, subsequent_indent=indent)
+        for verb, about in VERBS.items()
+    )
+    return f"""\
+Usage: seatrial VERB [OPTIONS] [APP]
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(VERBS)
+  Take a Python AI application to production, and prove it.
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"seatrial.cli.{cmd_name}")
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
+  APP is the folder of a Flask app (default: this folder). Start with
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+      seatrial ship APP
 
+  which buys and changes nothing outside this machine. What each stage made
+  lies under APP/.seatrial/, and each verb also works alone on it.
 
-app = typer.Typer(
-    cls=Verbs,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with `seatrial ship APP`, where APP is the folder of a Flask app. "
-    "Exit codes: 0 done; 1 the answer is no; 2 the input is wrong; 75 try again.",
-)
+Verbs:
+{verbs}
 
+Options:
+  --json               (after a verb) one JSON document on stdout, nothing else.
+  --state-dir DIR      (after a verb) where to keep results.
+  --install-completion Install completion for the current shell.
+  --show-completion    Show it, to copy or customise.
+  --version            Show the version and exit.
+  -h, --help           Show this message; after a verb, the verb's own.
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"seatrial {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
-    ),
-) -> None:
-    """Take a Python AI application to production, and prove it."""
+Exit codes: 0 done; 1 the answer is no; 2 the input is wrong; 75 try again.
+"""
 
 
 def main() -> None:
     """Run the command line; a closed pipe (`seatrial ... | head`) is not an error."""
+    arguments = sys.argv[1:]
     try:
-        app()
+        if arguments in ([], ["-h"], ["--help"]) and "_SEATRIAL_COMPLETE" not in os.environ:
+            print(help_text(), end="")
+        elif arguments == ["--version"]:
+            print(f"seatrial {__version__}")
+        else:
+            # Loads the libraries of the verbs; help and version do without them.
+            from seatrial.cli.verbs import app
+
+            app(prog_name="seatrial")
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -7,7 +7,7 @@ import typer
 from seatrial.cli import render
 from seatrial.cli.common import HERE, AppDir, Json, StateDir, run
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

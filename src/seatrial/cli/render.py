@@ -12,7 +12,7 @@ from seatrial.engines.engine import StopReport
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
-from seatrial.kernel.evidence import LoadEvidence
+from seatrial.kernel.evidence import LATE_SENDS, LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.units import plain, usd
@@ -210,6 +210,8 @@ def _comparisons(found: LoadEvidence) -> Table:
 
     for row in found.comparisons:
         met = "[green]kept[/]" if row.met else "[red]missed[/]"
+        if row.figure == LATE_SENDS and not row.met:
+            met = "[yellow]noisy[/]"  # The client's own delay, which only makes latency look worse.
         table.add_row(
             row.figure,
             shown(row.promised, row.unit),

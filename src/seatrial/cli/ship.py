@@ -10,7 +10,7 @@ from seatrial.cli import render
 from seatrial.cli.common import HERE, AppDir, Json, StateDir, run
 from seatrial.cli.deploy import Port
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The charts of a report, drawn by Vega-Lite in exact pixels, once wide and once for a phone.
+"""The charts of a report, in exact pixels, once wide and once for a phone.
 
 Positions are computed here and all labels lie inside the plot, so no layout depends on which
 fonts a machine has. Colours are tokens that `svg.py` turns into classes (dark mode) or keeps.
@@ -16,7 +16,7 @@ from seatrial.kernel.plan import Plan
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Workload
 from seatrial.reporter import svg
-from seatrial.reporter.marks import Marks, bar, draw_marks, legend, rule, text
+from seatrial.reporter.marks import Marks, bar, legend, rule, text
 from seatrial.reporter.naming import in_order, shown
 from seatrial.reporter.words import NEVER_EMPTIES, clean, money, ms, quantile, share
 
@@ -49,14 +49,13 @@ def draw(workload: Workload, plan: Plan, evidence: LoadEvidence | None) -> dict[
         wide, narrow = (marks_at(width) for width in WIDTHS)
         if wide is None or narrow is None:
             continue
-        said = "; ".join(label["text"] for label in wide.texts)
-        raw = {"wide": draw_marks(wide, WIDTHS[0]), "narrow": draw_marks(narrow, WIDTHS[1])}
+        said = "; ".join(label.said for label in wide.texts)
         charts[name] = Chart(
             title=title,
             description=said,
-            wide=Markup(svg.inline(raw["wide"], f"{name}-wide", title, said)),
-            narrow=Markup(svg.inline(raw["narrow"], f"{name}-narrow", title, said)),
-            standalone=svg.standalone(raw["wide"], name, title, said),
+            wide=Markup(svg.inline(wide, WIDTHS[0], f"{name}-wide", title, said)),
+            narrow=Markup(svg.inline(narrow, WIDTHS[1], f"{name}-narrow", title, said)),
+            standalone=svg.standalone(wide, WIDTHS[0], name, title, said),
         )
     return charts
 

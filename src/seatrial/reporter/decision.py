@@ -173,7 +173,7 @@ def _measured_card(evidence: LoadEvidence | None, plan: Plan, refs: References) 
         label="Measured p95",
         figure=ms(evidence.latency_ms.p95),
         note=Cell(
-            text=f"in trial, at {number(evidence.rate_rps)} requests/s "
+            text=f"on this machine, at {number(evidence.rate_rps)} requests/s "
             f"({share(evidence.peak_share)} of the peak)",
             refs=(refs.trial,) if refs.trial else (),
         ),

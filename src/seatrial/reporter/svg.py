@@ -1,12 +1,11 @@
-"""From what Vega draws to the SVG that is shown: small, without ids of its own, coloured by token.
-
-Only drawing elements and attributes of a list pass, whatever a text in the chart contained.
-"""
+"""Placed marks as SVG: small, the same bytes on every machine, coloured by token."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from xml.etree import ElementTree
+
+from seatrial.reporter.marks import Marks
 
 SVG = "http://www.w3.org/2000/svg"
 FONT = "Inter, Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
@@ -29,113 +28,91 @@ COLOURS = {
     "c6": "#7c74b8",
     "c7": "#93a1ab",
 }
-_TOKENS = {colour: name for name, colour in reversed(COLOURS.items())}
-_DRAWN = {"g", "path", "line", "text", "rect"}
-_KEPT = {
-    "d",
-    "transform",
-    "x",
-    "y",
-    "x2",
-    "y2",
-    "width",
-    "height",
-    "opacity",
-    "stroke-width",
-    "stroke-dasharray",
-    "text-anchor",
-    "font-size",
-    "font-weight",
-}
-_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+FONT_PX = 12
+CHARACTER_PX = 6.6
+"""Mean width of a character at that size; labels are cut by it, since fonts differ by machine."""
+
+CARD_PAD = 20
+
+Paint = Callable[[ElementTree.Element, str, str], None]
 
 
-def inline(raw: str, name: str, title: str, description: str) -> str:
+def inline(marks: Marks, width: int, name: str, title: str, description: str) -> str:
     """For the page: colours are classes, `fill-ink`, so that the page's scheme decides."""
-    root = _shaped(raw, name, title, description)
-    for element in root.iter():
-        classes = []
-        for paint in ("fill", "stroke"):
-            colour = element.attrib.pop(paint, "")
-            if colour in _TOKENS:
-                classes.append(f"{paint}-{_TOKENS[colour]}")
-        if classes:
-            element.set("class", " ".join(classes))
-    return _written(root)
+    root = _root(width, marks.height, name, title, description)
+    _draw(root, marks, width, _as_class)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
-def standalone(raw: str, name: str, title: str, description: str) -> str:
+def standalone(marks: Marks, width: int, name: str, title: str, description: str) -> str:
     """As a file: the colours themselves, on a light card that a dark page can carry."""
-    root = _shaped(raw, name, title, description)
-    width, height = float(root.get("width", "0")), float(root.get("height", "0"))
-    pad = 20
-    root.set("viewBox", f"{-pad} {-pad} {width + 2 * pad:g} {height + 2 * pad:g}")
-    root.set("width", f"{width + 2 * pad:g}")
-    root.set("height", f"{height + 2 * pad:g}")
-    card = ElementTree.Element(
-        "rect",
-        {
-            "x": str(-pad),
-            "y": str(-pad),
-            "width": root.get("width", ""),
-            "height": root.get("height", ""),
-            "rx": "10",
-            "fill": "#ffffff",
-        },
-    )
-    root.insert(2, card)
-    return _written(root) + "\n"
+    root = _root(width, marks.height, name, title, description)
+    wide, high = width + 2 * CARD_PAD, marks.height + 2 * CARD_PAD
+    root.set("viewBox", f"{-CARD_PAD} {-CARD_PAD} {wide} {high}")
+    root.set("width", str(wide))
+    root.set("height", str(high))
+    card = {"x": str(-CARD_PAD), "y": str(-CARD_PAD), "width": str(wide), "height": str(high)}
+    ElementTree.SubElement(root, "rect", {**card, "rx": "10", "fill": "#ffffff"})
+    _draw(root, marks, width, _as_colour)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _shaped(raw: str, name: str, title: str, description: str) -> ElementTree.Element:
-    source = ElementTree.fromstring(raw)
-    width, height = source.get("width", "0"), source.get("height", "0")
+def _root(width: int, height: int, name: str, title: str, said: str) -> ElementTree.Element:
     root = ElementTree.Element(
         "svg",
         {
             "xmlns": SVG,
             "viewBox": f"0 0 {width} {height}",
-            "width": width,
-            "height": height,
+            "width": str(width),
+            "height": str(height),
             "role": "img",
             "aria-labelledby": f"{name}-title {name}-desc",
             "font-family": FONT,
+            "font-size": f"{FONT_PX}px",
         },
     )
     ElementTree.SubElement(root, "title", {"id": f"{name}-title"}).text = title
-    ElementTree.SubElement(root, "desc", {"id": f"{name}-desc"}).text = description
-    for child in source:
-        kept = _kept(child)
-        if kept is not None:
-            root.append(kept)
+    ElementTree.SubElement(root, "desc", {"id": f"{name}-desc"}).text = said
     return root
 
 
-def _kept(source: ElementTree.Element) -> ElementTree.Element | None:
-    """The element with what draws something; none when nothing of it does."""
-    tag = source.tag.removeprefix(f"{{{SVG}}}")
-    if tag not in _DRAWN:
-        return None
-    marks = {
-        key: _NUMBER.sub(_short, value) for key, value in source.attrib.items() if key in _KEPT
-    }
-    for paint in ("fill", "stroke"):
-        if source.get(paint, "none") in _TOKENS:
-            marks[paint] = source.attrib[paint]
-    if marks.get("opacity") == "1":
-        del marks["opacity"]
-    kept = ElementTree.Element(tag, marks)
-    kept.text = source.text if tag == "text" else None
-    kept.extend(child for child in map(_kept, source) if child is not None)
-    painted = "fill" in marks or "stroke" in marks
-    if (tag == "g" and len(kept)) or (tag != "g" and painted):
-        return kept
-    return None
+def _as_class(element: ElementTree.Element, paint: str, colour: str) -> None:
+    element.set("class", f"{paint}-{colour}")
 
 
-def _short(match: re.Match[str]) -> str:
-    return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
+def _as_colour(element: ElementTree.Element, paint: str, colour: str) -> None:
+    element.set(paint, COLOURS[colour])
 
 
-def _written(root: ElementTree.Element) -> str:
-    return ElementTree.tostring(root, encoding="unicode")
+def _draw(root: ElementTree.Element, marks: Marks, width: int, paint: Paint) -> None:
+    for bar in marks.bars:
+        size = {"width": _px((bar.right - bar.left) * width), "height": _px(bar.height)}
+        place = {"x": _px(bar.left * width), "y": _px(bar.top)}
+        drawn = ElementTree.SubElement(root, "rect", {**place, **size})
+        if bar.shade != 1:
+            drawn.set("opacity", f"{bar.shade:g}")
+        paint(drawn, "fill", bar.colour)
+    for rule in marks.rules:
+        ends = {"x1": _px(rule.left * width), "x2": _px(rule.right * width)}
+        ends |= {"y1": _px(rule.top), "y2": _px(rule.bottom)}
+        dashes = {"stroke-width": "1.5", "stroke-dasharray": "4,3"}
+        paint(ElementTree.SubElement(root, "line", {**ends, **dashes}), "stroke", rule.colour)
+    for label in marks.texts:
+        place = {"x": _px(label.left * width + label.dx), "y": _px(label.baseline)}
+        if label.align != "left":
+            place["text-anchor"] = "end" if label.align == "right" else "middle"
+        if label.bold:
+            place["font-weight"] = "bold"
+        drawn = ElementTree.SubElement(root, "text", place)
+        drawn.text = _cut(label.said, label.limit or width)
+        paint(drawn, "fill", label.colour)
+
+
+def _cut(said: str, limit_px: float) -> str:
+    """A label that would be longer than its room ends in an ellipsis."""
+    room = max(1, int(limit_px / CHARACTER_PX))
+    return said if len(said) <= room else said[: room - 1].rstrip() + "\u2026"
+
+
+def _px(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,24 @@
+"""`make bench`: every benchmark, each beside a peer or a limit; results in benchmarks/results."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ALL = {
+    "cli": [HERE / "cli/bench_cli.py"],
+    "generator": [HERE / "trials/bench_generator.py", "--seconds", "5"],
+}
+
+
+def main() -> None:
+    """Run those named on the command line, or all; stop at the first that fails."""
+    for name in sys.argv[1:] or ALL:
+        print(f"== {name}", flush=True)
+        out = HERE / "results" / f"{name}.json"
+        subprocess.run([sys.executable, *ALL[name], "--out", out], check=True)
+
+
+main()
