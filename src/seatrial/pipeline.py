@@ -160,7 +160,7 @@ class Pipeline:
         url = ""
         if decided.chosen is not None:
             made = self.bundle()
-            url = self.deploy(port).url
+            url = self.deploy(port or rehearsal.port(self.settings, self.tell)).url
             try:
                 found = self.trial_load(seed=1, duration_s=15.0)
             finally:

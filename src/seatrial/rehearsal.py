@@ -14,6 +14,7 @@ from seatrial.assessor.promise import profile_of
 from seatrial.engines.engine import Progress, Release
 from seatrial.engines.local.boot import boot
 from seatrial.engines.local.environment import prepare
+from seatrial.engines.runner import free_ports, is_free
 from seatrial.kernel.demand import Demand, Settings
 from seatrial.kernel.evidence import LoadEvidence, Machine
 from seatrial.kernel.plan import Plan
@@ -66,6 +67,15 @@ def release(
         workers=max(1, int(size.vcpu)),
         port=settings.deploy.port,
     )
+
+
+def port(settings: Settings, tell: Progress) -> int:
+    """The port of the settings, or a free one: a rehearsal does not need that very port."""
+    wanted = settings.deploy.port
+    if is_free(wanted):
+        return wanted
+    tell(f"port {wanted} is taken, so another one is used")
+    return free_ports(1)[0]
 
 
 def measured(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -70,8 +72,13 @@ def comes_back(cli: Any, role: str) -> None:
 
 
 def test_kill_9_of_anything_that_ship_left_up(small: Any) -> None:
-    done = small.run("ship", str(small.app), "--keep", "--json")
+    port = tomllib.loads((small.app / "seatrial.toml").read_text())["deploy"]["port"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        done = small.run("ship", str(small.app), "--keep", "--json")
     assert done.code == 0, done.err
+    assert f"port {port} is taken" in done.err
     comes_back(small, "replica")
     comes_back(small, "proxy")
     os.kill(pid_of(status(small), "engine"), signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -152,7 +153,7 @@ def bundle(made: Bundle) -> None:
         out.print(f"[{colour}]{check.status}[/] {check.name}")
         if check.detail:
             out.print(escape(textwrap.indent(check.detail, "  ")), style="dim")
-    out.print(f"\nin {made.directory}", soft_wrap=True)
+    out.print(f"\nin {_near(made.directory)}", soft_wrap=True, markup=False)
 
 
 def deployment(found: Deployment | None) -> None:
@@ -182,7 +183,7 @@ def deployment(found: Deployment | None) -> None:
             str(process.restarts),
         )
     out.print(table)
-    out.print(f"\nlogs in {found.log_dir}", soft_wrap=True)
+    out.print(f"\nlogs in {_near(found.log_dir)}", soft_wrap=True, markup=False)
 
 
 def evidence(found: LoadEvidence) -> None:
@@ -271,14 +272,18 @@ def shipped(done: Shipped) -> None:
     if done.evidence is not None:
         out.print()
         evidence(done.evidence)
-    out.print()
-    paths = _table("Look at", "", "")
+    out.print("\n[bold]Look at[/]")
     for path in done.report:
-        paths.add_row("report", path)
+        out.print(f"report  {_near(path)}", soft_wrap=True, markup=False)
     if done.bundle is not None:
-        paths.add_row("bundle", done.bundle.directory)
+        out.print(f"bundle  {_near(done.bundle.directory)}", soft_wrap=True, markup=False)
         for check in done.bundle.checks:
-            paths.add_row("", f"[{VERDICTS[check.status]}]{check.status}[/] {check.name}")
+            out.print(f"        [{VERDICTS[check.status]}]{check.status}[/] {check.name}")
     if done.url:
-        paths.add_row("running", f"{done.url}  (end it with `seatrial stop`)")
-    out.print(paths)
+        out.print(f"running {done.url}  (end it with `seatrial stop`)", soft_wrap=True)
+
+
+def _near(path: str) -> str:
+    """A path as it is shortest from here."""
+    here = Path(path)
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else path
