@@ -87,20 +87,20 @@ def _await_ready(
     told = launch.Readiness(ready=False)
     while True:
         code = runner.exit_code(identity)
-        text = launch.redact(runner.tail(log, offset), release) if code is not None else ""
         if code is not None:
-            if launch.lost_its_port(code, text):
+            if launch.lost_its_port(code, runner.tail(log, offset)):
                 return None
+            text = launch.end_of_log(log, release, offset)
             raise DeployError(
                 f"the app ended with {runner.describe_exit(code)} before it was ready\n{text}",
                 where=str(log),
-                fix="correct what its log says",
+                fix=launch.fix_for(text),
             )
         told = launch.ask_replica(management_port)
         if told.ready and told.boot_s is not None:
             return told.boot_s
         if time.monotonic() > deadline:
-            text = launch.redact(runner.tail(log, offset), release)
+            text = launch.end_of_log(log, release, offset)
             raise DeployError(
                 f"the app was not ready within {release.start_timeout_s:g} s: "
                 f"{told.reason}\n{text}",

@@ -21,6 +21,9 @@ from seatrial.kernel.values import Value
 BINARY_VARIABLE = "SEATRIAL_ENVOY"
 MAX_LOG_BYTES = 20 << 20
 
+_REASON_LINES = 200
+_TRACEBACK_LINES = 6
+
 
 class Order(Value):
     """What the engine process is told through its stdin."""
@@ -174,6 +177,34 @@ def ask_app(url: str, ready_path: str, timeout_s: float = 5.0) -> int:
         return runner.http_get(url + ready_path, timeout_s)[0]
     except TransientError:
         return 0
+
+
+def end_of_log(log: Path, release: Release, offset: int = 0) -> str:
+    """Why a replica ended, in the app's own words; without such words, the log's last lines."""
+    for line in reversed(runner.last_lines(log, _REASON_LINES, offset)):
+        told = _event(line)
+        if told.get("event") == "failed":
+            traceback = str(told.get("traceback", "")).strip().splitlines()[-_TRACEBACK_LINES:]
+            words = [str(told.get("message", "")), str(told.get("hint", "")), *traceback]
+            return redact("\n".join(word for word in words if word), release)
+    return redact(runner.tail(log, offset), release)
+
+
+def fix_for(reason: str) -> str:
+    """What to do about an app that did not start."""
+    if "ModuleNotFoundError" in reason:
+        return "name the package in the app's requirements.txt or pyproject.toml"
+    if "KeyError" in reason and "environ" in reason:
+        return "give the variable in [app] env of seatrial.toml"
+    return "correct what the app says"
+
+
+def _event(line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def redact(text: str, release: Release) -> str:

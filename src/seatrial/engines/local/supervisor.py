@@ -148,7 +148,7 @@ class Supervisor:
             self._pause(_POLL_S)
 
     def _failure(self, name: str, what: str) -> DeployError:
-        text = launch.redact(runner.tail(self._layout.log(name)), self._order.release)
+        text = launch.end_of_log(self._layout.log(name), self._order.release)
         lines = f"\nThe end of its log:\n{text}" if text else ""
         return DeployError(
             f"{name} {what}{lines}",
