@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from seatrial import rehearsal, runtime_wheel, settings
 from seatrial.bundler.bundle import bundle, write
 from seatrial.bundler.verify import verify
-from seatrial.catalog.load import load
+from seatrial.catalog.load import load, own_prices
 from seatrial.engines.engine import StopReport
 from seatrial.engines.local.engine import LocalEngine
 from seatrial.files import write_atomic
@@ -74,7 +74,7 @@ class Pipeline:
         made = plan(
             workload,
             self.settings.demand,
-            load(settings.own_prices(self.settings.machine)),
+            load(own_prices(self.settings.machine)),
             rehearsal.share(describe(), replicas),
             replicas,
             self.project.find("evidence", LoadEvidence),
@@ -136,7 +136,7 @@ class Pipeline:
         self.report()
         return found
 
-    def report(self) -> tuple[str, ...]:
+    def report(self) -> None:
         """Write report.html and report.md from what is known."""
         self.tell("writing the report")
         decided = self.project.load("plan", Plan)
@@ -146,11 +146,9 @@ class Pipeline:
             made = None
         if found is not None and found.workload_digest != decided.workload_digest:
             found = None
-        folder = self.project.root / "report"
         workload = self.project.load("workload", Workload)
         for name, data in report(workload, decided, made, found).items():
-            write_atomic(folder / name, data)
-        return tuple(str(folder / name) for name in ("report.html", "report.md"))
+            write_atomic(self.project.root / "report" / name, data)
 
     def ship(self, *, keep: bool, port: int | None) -> Shipped:
         """The whole loop. What was deployed is stopped again, unless it is to be kept."""
@@ -173,7 +171,9 @@ class Pipeline:
             rehearsal=decided.rehearsal,
             bundle=made,
             evidence=found,
-            report=self.report(),
+            report=tuple(
+                str(self.project.root / f"report/report.{kind}") for kind in ("html", "md")
+            ),
             url=url if keep else "",
         )
 

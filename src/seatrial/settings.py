@@ -24,7 +24,6 @@ from seatrial.kernel.demand import (
     Traffic,
 )
 from seatrial.kernel.errors import SettingsError
-from seatrial.kernel.platform import Price
 from seatrial.kernel.values import Value
 
 FILE = "seatrial.toml"
@@ -188,21 +187,3 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
         if not good:
             place = _at(where, text, key)
             raise SettingsError(f"{key} must be {wanted}", where=place, fix="correct it")
-
-
-def own_prices(machine: MachineSettings) -> tuple[Price, ...]:
-    """The price row that the user states for this machine; none when there is none."""
-    if machine.cost_usd_month is None:
-        return ()
-    return (
-        Price(
-            provider="own",
-            service="this-machine",
-            sku="own-machine",
-            region="*",
-            unit="month",
-            price_usd=machine.cost_usd_month,
-            source="seatrial.toml [machine] cost_usd_month",
-            as_of=machine.cost_as_of,
-        ),
-    )

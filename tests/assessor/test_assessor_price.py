@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from seatrial.assessor.price import PriceBook, fill, price
 from seatrial.assessor.usage import Usage, read_meter
-from seatrial.catalog.load import load, machine_price
+from seatrial.catalog.load import load, own_prices
 from seatrial.kernel.assessment import Bill
+from seatrial.kernel.demand import MachineSettings
 from seatrial.kernel.design import Database, Design
 from seatrial.kernel.platform import BillLine, Capabilities, Catalog, Meter, Platform, Price
 from seatrial.kernel.units import CENT, micro_usd
@@ -157,7 +158,9 @@ def test_quantity_above_the_known_tiers_is_not_known() -> None:
 def test_own_machine_is_unpriced_until_its_owner_says_what_it_costs() -> None:
     asked = design("this-machine", region="here")
     assert bill(asked, used()).monthly_usd is None
-    told = load((machine_price(Decimal("19.90")),))
+    told = load(
+        own_prices(MachineSettings(cost_usd_month=Decimal("19.90"), cost_as_of="2026-11-21"))
+    )
     of = price(asked, told.platform("this-machine"), told, used())
     assert of.monthly_usd == Decimal("19.90")
     assert "cost_usd_month" in of.lines[0].source

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.catalog import load as load_module
-from seatrial.catalog.load import load, load_from, machine_price
+from seatrial.catalog.load import load, load_from, own_prices
 from seatrial.catalog.rows import COLUMNS, parse_rows
 from seatrial.catalog.units import METER_UNITS, UNITS
+from seatrial.kernel.demand import MachineSettings
 from seatrial.kernel.errors import CatalogError
 from seatrial.kernel.platform import Catalog, Meter, Price
 
@@ -54,7 +55,18 @@ def test_digest_changes_with_any_byte_of_the_data_and_with_overrides(copy: Path)
     before = load_from(copy).digest
     change(copy / "prices" / "aws.csv", "0.0416", "0.0417")
     after = load_from(copy).digest
-    assert len({before, after, load((machine_price(Decimal(20)),)).digest}) == 3
+    assert (
+        len(
+            {
+                before,
+                after,
+                load(
+                    own_prices(MachineSettings(cost_usd_month=Decimal(20), cost_as_of="2026-11-21"))
+                ).digest,
+            }
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,7 +194,7 @@ def test_overrides_replace_their_whole_key() -> None:
 
 def test_wrong_override_is_refused() -> None:
     with pytest.raises(CatalogError, match="negative"):
-        load((machine_price(Decimal(-1)),))
+        load(own_prices(MachineSettings(cost_usd_month=Decimal(-1), cost_as_of="2026-11-21")))
 
 
 @given(st.randoms(use_true_random=False))

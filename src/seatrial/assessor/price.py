@@ -11,11 +11,8 @@ from decimal import Decimal
 from seatrial.assessor.usage import Usage, read_meter
 from seatrial.kernel.assessment import Bill, CostLine, Unpriced
 from seatrial.kernel.design import Design
-from seatrial.kernel.platform import BillLine, Catalog, Platform, Price
+from seatrial.kernel.platform import EVERYWHERE, BillLine, Catalog, Platform, Price
 from seatrial.kernel.units import micro_usd
-
-EVERYWHERE = "*"
-"""Region of a price row that holds wherever the design runs, such as the owner's machine."""
 
 Key = tuple[str, str, str, str, str]
 

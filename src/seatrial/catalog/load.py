@@ -11,24 +11,21 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable
-from decimal import Decimal
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import msgspec
 
-from seatrial.catalog.rows import UNDATED, check_price, merge, parse_rows, wrong_source
+from seatrial.catalog.rows import check_price, merge, parse_rows, wrong_source
 from seatrial.catalog.units import METER_UNITS
+from seatrial.kernel.demand import MachineSettings
 from seatrial.kernel.errors import CatalogError
-from seatrial.kernel.platform import BillLine, Catalog, Platform, Price, Sourced
+from seatrial.kernel.platform import EVERYWHERE, BillLine, Catalog, Platform, Price, Sourced
 from seatrial.kernel.values import to_json
 
 FILE_BYTES_MAX = 4 * 1024**2
 """A catalogue file is hand-kept text; anything larger is not one."""
-
-EVERYWHERE = "*"
-"""Region of a price that holds wherever the design runs."""
 
 
 def load(overrides: tuple[Price, ...] = ()) -> Catalog:
@@ -44,14 +41,22 @@ def load_from(directory: Path, overrides: tuple[Price, ...] = ()) -> Catalog:
     return _load(directory, overrides)
 
 
-def machine_price(cost_usd_month: Decimal) -> Price:
-    """The price row of the user's own machine, an override for `load`."""
-    return Price(
-        provider="own", service="this-machine", sku="own-machine", region=EVERYWHERE,
-        unit="month", price_usd=cost_usd_month,
-        source="seatrial.toml [machine] cost_usd_month (the owner's own figure, undated)",
-        as_of=UNDATED,
-    )  # fmt: skip
+def own_prices(machine: MachineSettings) -> tuple[Price, ...]:
+    """Overrides for `load`: what the owner states for this machine; none when nothing is."""
+    if machine.cost_usd_month is None:
+        return ()
+    return (
+        Price(
+            provider="own",
+            service="this-machine",
+            sku="own-machine",
+            region=EVERYWHERE,
+            unit="month",
+            price_usd=machine.cost_usd_month,
+            source="seatrial.toml [machine] cost_usd_month",
+            as_of=machine.cost_as_of,
+        ),
+    )
 
 
 def _load(root: Traversable, overrides: tuple[Price, ...]) -> Catalog:

@@ -37,6 +37,10 @@ Meter = Literal[
 ]
 
 
+EVERYWHERE = "*"
+"""Region of a price that holds wherever the design runs, such as the owner's machine."""
+
+
 class Sourced(Value):
     """A number with where it is from and when it was true."""
 
@@ -48,8 +52,8 @@ class Sourced(Value):
 class BillLine(Value):
     """One line of the bill: `sku` times what `meter` reads for the design.
 
-    `free` is taken off the metered quantity first; `sku` may hold `{size}`, `{database}` and
-    `{commitment}`, filled from the design.
+    `free` is taken off the metered quantity first; `sku` may hold `{size}`, `{database}`,
+    `{deployment}` (single-az or multi-az) and `{commitment}`, filled from the design.
     """
 
     component: str
@@ -60,7 +64,7 @@ class BillLine(Value):
 
 
 class Size(Value):
-    """One size that can be bought. `servers_replicas` replicas of the app fit on it at most."""
+    """One size that can be bought."""
 
     name: str
     vcpu: float

@@ -7,7 +7,6 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 HOURS_PER_MONTH = Decimal(730)
 """A billing month: 8,760 h / 12, the convention of the AWS pricing calculator."""
 
-SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 MIB_PER_GIB = 1024
 MICRO_USD = Decimal("0.000001")
