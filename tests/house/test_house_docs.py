@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from seatrial.assessor import rules
 from seatrial.cli.main import VERBS
@@ -18,6 +19,8 @@ from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.workload import Workload
+from seatrial.profiler.frameworks import frameworks
+from seatrial.profiler.rules import rules
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOUNS = (Workload, Plan, Bundle, Deployment, LoadEvidence, Shipped)
@@ -84,3 +87,43 @@ def test_every_rule_has_its_heading() -> None:
 
 def test_every_verb_has_its_heading() -> None:
     assert set(headings("verbs.md")) == set(VERBS)
+
+
+def profiled() -> str:
+    """docs/profile/README.md from the rulebook and the table of frameworks."""
+    text = (
+        "# What `seatrial profile` finds\n\nWritten from the rulebook by `make golden`. Every fact "
+        "carries its rule, the file and line, and a\nconfidence; a danger also says how bad it "
+        "is and what helps.\n\n## Frameworks\n\n| framework | served as |\n|---|---|\n"
+    )
+    titles = {one.title: one for one in reversed(frameworks().values())}
+    for one in sorted(titles.values(), key=lambda one: one.title.lower()):
+        text += f"| {one.title} | `{' '.join(one.start)}` |\n"
+    for severity in ("high", "medium", "low", "info"):
+        head = "Facts" if severity == "info" else f"Dangers: {severity}"
+        text += f"\n## {head}\n\n| rule | what it says |\n|---|---|\n"
+        for rule in sorted(rules().values(), key=lambda rule: rule.id):
+            if rule.severity == severity:
+                text += f"| [{rule.id}]({rule.id}.md) | {rule.title} |\n"
+    return text
+
+
+def test_what_profile_finds_is_listed(golden: Callable[[Path, str], None]) -> None:
+    golden(DOCS / "profile/README.md", profiled())
+
+
+@pytest.mark.parametrize("name", rules())
+def test_every_rule_of_the_profiler_has_its_page(name: str) -> None:
+    rule, page = rules()[name], DOCS / "profile" / f"{name}.md"
+    lines = page.read_text().splitlines()
+    assert lines[0] == f"# {name}"
+    assert f"Severity: {rule.severity}" in lines
+    assert (rule.severity == "info") == (not rule.fix), "a danger has a fix, and only a danger"
+    sections = [line for line in lines if line.startswith("## ")]
+    assert sections == ["## What is found", "## Why it matters", "## What to do",
+                        "## What is not found"]  # fmt: skip
+
+
+def test_no_page_is_left_over() -> None:
+    pages = {path.stem for path in (DOCS / "profile").glob("*.md")} - {"README", "measured"}
+    assert pages == set(rules())
