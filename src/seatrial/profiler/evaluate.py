@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -26,13 +27,21 @@ from seatrial.profiler.objects import (
 
 TEXT_MAX = 4_096
 ITEMS_MAX = 1_000
+DEEP_MAX = 100
+"""Expressions inside each other, through the functions they call; Python's own limit is hit at a
+depth that depends on who calls the profiler."""
+ARGS_TOLD = 2
+_SUPER = External("builtins.super")
+_BUILTINS = frozenset(dir(builtins))
 
 
 class Machine(Protocol):
     """What evaluation needs of the interpreter."""
 
-    def step(self) -> None:
-        """Count one step."""
+    deep: int
+
+    def step(self, cost: int = 1) -> None:
+        """Count one step, or what it costs in memory."""
 
     def call_function(self, function: Function, call: Call) -> Any:
         """Run a function of the app."""
@@ -49,17 +58,26 @@ def evaluate(machine: Machine, node: ast.expr | None, scope: Scope) -> Any:
     machine.step()
     if node is None:
         return UNKNOWN
-    handler = _HANDLERS.get(type(node))
-    return UNKNOWN if handler is None else handler(machine, node, scope)
+    handler = _HANDLERS.get(node.__class__)
+    if handler is None or machine.deep >= DEEP_MAX:
+        return UNKNOWN
+    machine.deep += 1
+    try:
+        return handler(machine, node, scope)
+    finally:
+        machine.deep -= 1
 
 
 def look_up(name: str, scope: Scope) -> Any:
     """A name as Python's scopes find it."""
     current: Scope | None = scope
+    stars: tuple[str, ...] = ()
     while current is not None:
         if name in current.names:
             return current.names[name]
-        current = current.outer
+        stars, current = current.stars or stars, current.outer
+    if stars and name not in _BUILTINS:
+        return External(f"{stars[-1]}.{name}")
     return External(f"builtins.{name}")
 
 
@@ -95,6 +113,10 @@ def attribute(machine: Machine, owner: Any, name: str) -> Any:
         if isinstance(found, Function):
             return Function(found.node, found.scope, found.place, owner)
         return found if known(found) else Bound(owner, name)
+    if isinstance(owner, Call):
+        if owner.result is None:
+            owner.result = Thing(owner.method, owner)
+        return Bound(owner.result, name)
     if isinstance(owner, Const | Table):
         return Bound(owner, name)
     return UNKNOWN
@@ -106,7 +128,7 @@ def _call(machine: Machine, node: ast.Call, scope: Scope) -> Any:
     for arg in node.args:
         if isinstance(arg, ast.Starred):
             value = evaluate(machine, arg.value, scope)
-            args.extend(value.items if isinstance(value, Seq) else ())
+            args.extend(value.items if isinstance(value, Seq) and len(args) < ITEMS_MAX else ())
         else:
             args.append(evaluate(machine, arg, scope))
     kwargs: dict[str, Any] = {}
@@ -114,9 +136,12 @@ def _call(machine: Machine, node: ast.Call, scope: Scope) -> Any:
         value = evaluate(machine, keyword.value, scope)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
-        elif isinstance(value, Table):
+        elif isinstance(value, Table) and len(kwargs) < ITEMS_MAX:
+            machine.step(len(value.items) // 8)
             kwargs.update({key: v for key, v in value.items.items() if isinstance(key, str)})
     call = Call("", tuple(args), kwargs, Place(scope.file, node.lineno))
+    if target == _SUPER and isinstance(look_up("self", scope), Thing):
+        return Bound(look_up("self", scope), "super")
     return apply(machine, target, call)
 
 
@@ -126,6 +151,7 @@ def apply(machine: Machine, target: Any, call: Call) -> Any:
         return machine.call_function(target, call)
     if isinstance(target, Class):
         made = Thing(next(iter(target.externals()), ""), call, target)
+        _given(made, call)
         start = target.find("__init__")
         if isinstance(start, Function):
             machine.call_function(Function(start.node, start.scope, start.place, made), call)
@@ -134,10 +160,25 @@ def apply(machine: Machine, target: Any, call: Call) -> Any:
         name = text(call.argument(0, "name"))
         if target.name == "importlib.import_module" and name and not name.startswith("."):
             return machine.import_name(name, call.place.file)
-        return Thing(target.name, call)
+        made = Thing(target.name, call)
+        _given(made, call)
+        return made
     if isinstance(target, Bound):
         return _method(target, call)
+    if isinstance(target, Thing) and target.kind is None:
+        return _method(Bound(target, "__call__"), call)
     return UNKNOWN
+
+
+def _given(user: Thing, call: Call) -> None:
+    """Tell the things among the arguments who was given them."""
+    for value in (*call.args[:ARGS_TOLD], call.kwargs.get("app")):
+        if not isinstance(value, Thing):
+            continue
+        if value.users is None:
+            value.users = []
+        if len(value.users) < ITEMS_MAX and user not in value.users[-1:]:
+            value.users.append(user)
 
 
 def _method(target: Bound, call: Call) -> Any:
@@ -145,6 +186,7 @@ def _method(target: Bound, call: Call) -> Any:
         call.method = target.name
         if len(target.owner.calls) < 10_000:
             target.owner.calls.append(call)
+        _given(target.owner, call)
         return call
     if isinstance(target.owner, Class) and target.name == "as_view":
         return target.owner
@@ -163,9 +205,10 @@ def _sequence(machine: Machine, node: ast.List | ast.Tuple | ast.Set, scope: Sco
     for item in node.elts[:ITEMS_MAX]:
         if isinstance(item, ast.Starred):
             value = evaluate(machine, item.value, scope)
-            items.extend(value.items if isinstance(value, Seq) else ())
+            items.extend(value.items if isinstance(value, Seq) and len(items) < ITEMS_MAX else ())
         else:
             items.append(evaluate(machine, item, scope))
+    machine.step(len(items) // 8)
     return Seq(tuple(items[:ITEMS_MAX]))
 
 
@@ -176,21 +219,26 @@ def _dict(machine: Machine, node: ast.Dict, scope: Scope) -> Any:
         result = evaluate(machine, value, scope)
         if isinstance(name, Const):
             items[name.value] = result
-        elif key is None and isinstance(result, Table):
+        elif key is None and isinstance(result, Table) and len(items) < ITEMS_MAX:
+            machine.step(len(result.items) // 8)
             items.update(result.items)
     return Table(items)
 
 
 def _joined(machine: Machine, node: ast.JoinedStr, scope: Scope) -> Any:
     parts: list[str] = []
+    size = 0
     for part in node.values:
         inner = part.value if isinstance(part, ast.FormattedValue) else part
         value = text(evaluate(machine, inner, scope))
         if value is None or (isinstance(part, ast.FormattedValue) and part.format_spec):
             return UNKNOWN
+        size += len(value)
+        if size > TEXT_MAX:
+            return UNKNOWN
         parts.append(value)
-    whole = "".join(parts)
-    return Const(whole) if len(whole) <= TEXT_MAX else UNKNOWN
+    machine.step(size // 64)
+    return Const("".join(parts))
 
 
 def _binary(machine: Machine, node: ast.BinOp, scope: Scope) -> Any:
@@ -198,12 +246,16 @@ def _binary(machine: Machine, node: ast.BinOp, scope: Scope) -> Any:
     right = evaluate(machine, node.right, scope)
     if not isinstance(node.op, ast.Add):
         return UNKNOWN
-    if isinstance(left, Seq) and isinstance(right, Seq):
-        both = left.items + right.items
+    if isinstance(left, Seq) or isinstance(right, Seq):
+        # What is no list itself stands in it whole: `[path(...)] + router.urls`.
+        sides = [s.items if isinstance(s, Seq) else (s,) for s in (left, right) if known(s)]
+        both = tuple(item for side in sides for item in side)
+        machine.step(len(both) // 8)
         return Seq(both) if len(both) <= ITEMS_MAX else UNKNOWN
     first, second = text(left), text(right)
     if first is None or second is None or len(first) + len(second) > TEXT_MAX:
         return UNKNOWN
+    machine.step((len(first) + len(second)) // 64)
     return Const(first + second)
 
 
@@ -237,6 +289,24 @@ def _inner(machine: Machine, node: ast.Await | ast.Starred, scope: Scope) -> Any
     return evaluate(machine, node.value, scope)
 
 
+def _comprehension(
+    machine: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, scope: Scope
+) -> Any:
+    """One loop over a known list with a plain name; conditions are taken to hold."""
+    loop = node.generators[0]
+    values = evaluate(machine, loop.iter, scope)
+    if len(node.generators) > 1 or not isinstance(values, Seq):
+        return UNKNOWN
+    if not isinstance(loop.target, ast.Name):
+        return UNKNOWN
+    items: list[Any] = []
+    machine.step(len(values.items) // 8)
+    for value in values.items:
+        inner = Scope(scope.file, {loop.target.id: value}, scope, module=scope.module)
+        items.append(evaluate(machine, node.elt, inner))
+    return Seq(tuple(items))
+
+
 def _lambda(_machine: Machine, node: ast.Lambda, scope: Scope) -> Any:
     return Function(node, scope, Place(scope.file, node.lineno))
 
@@ -259,4 +329,7 @@ _HANDLERS: dict[type[ast.expr], Callable[[Machine, Any, Scope], Any]] = {
     ast.Await: _inner,
     ast.Starred: _inner,
     ast.Lambda: _lambda,
+    ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.SetComp: _comprehension,
 }

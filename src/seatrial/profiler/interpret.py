@@ -10,7 +10,7 @@ keeps a hostile program from taking for ever.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -37,6 +37,13 @@ from seatrial.profiler.source import Source
 STEPS_MAX = 400_000
 CALLS_DEEP_MAX = 25
 LOOP_MAX = 200
+MODULES_DEEP_MAX = 80
+"""Imports inside each other; Python itself gives up at little more."""
+
+MODULES_BYTES_MAX = 3 * 1024**2
+"""Text of the modules of one walk; what they define is kept as long as the walk."""
+
+STARS_MAX = 20
 
 
 class OutOfSteps(Exception):  # noqa: N818  (not an error: the rest of the program stays unknown)
@@ -44,20 +51,33 @@ class OutOfSteps(Exception):  # noqa: N818  (not an error: the rest of the progr
 
 
 class Interpreter:
-    """One walk through one app; `modules` are those it came by, by path or folder."""
+    """One walk through one app; `modules` are those it came by, by path or folder.
 
-    def __init__(self, source: Source, steps: int = STEPS_MAX) -> None:
+    `follow` says of a file whether its statements are walked; the names of one that is not
+    stay unknown.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        steps: int = STEPS_MAX,
+        follow: Callable[[str], bool] = lambda path: True,
+    ) -> None:
         self.source = source
+        self.follow = follow
         self.steps = steps
         self.exhausted = False
         self.modules: dict[str, ModuleValue] = {}
         self._stack: list[ast.AST] = []
         self._returned: list[list[Any]] = []
         self._weak = 0
+        self.deep = 0
+        self._loading = 0
+        self._bytes = 0
 
-    def step(self) -> None:
-        """Count one step."""
-        self.steps -= 1
+    def step(self, cost: int = 1) -> None:
+        """Count one step, or what it costs in memory."""
+        self.steps -= cost
         if self.steps < 0:
             self.exhausted = True
             raise OutOfSteps
@@ -83,16 +103,27 @@ class Interpreter:
         if key not in self.modules:
             scope = Scope(located.path)
             scope.module = scope
-            self.modules[key] = ModuleValue(located.path, located.folder, scope)
-            tree = self.source.tree(located.path) if located.path else None
+            made = ModuleValue(located.path, located.folder, scope)
+            if self._loading >= MODULES_DEEP_MAX:
+                return made  # the next who imports it may be nearer
+            self.modules[key] = made
+            follow = bool(located.path) and self.follow(located.path) and self._room(located.path)
+            tree = self.source.tree(located.path) if follow else None
             if tree is not None:
                 name = name_of(self.source, located.path).module
                 scope.names["__name__"] = Const(name)
                 weak, self._weak = self._weak, 0
+                self._loading += 1
                 with suppress(OutOfSteps, RecursionError):
                     self._block(tree.body, scope)
+                self._loading -= 1
                 self._weak = weak
         return self.modules[key]
+
+    def _room(self, path: str) -> bool:
+        self._bytes += self.source.size_bytes(path)
+        self.exhausted = self.exhausted or self._bytes > MODULES_BYTES_MAX
+        return self._bytes <= MODULES_BYTES_MAX
 
     def import_name(self, dotted: str, file: str) -> Any:
         """What `import dotted` finds, as the module itself."""
@@ -186,7 +217,10 @@ class Interpreter:
         elif isinstance(target, ast.Tuple | ast.List):
             items = value.items if isinstance(value, Seq) else ()
             for position, inner in enumerate(target.elts):
-                self._assign(inner, items[position] if position < len(items) else UNKNOWN, scope)
+                part = items[position] if position < len(items) else UNKNOWN
+                if isinstance(value, Thing) and not value.kind:  # app, rt = fast_app()
+                    part = Thing(f"{value.made_by}[{position}]", value.made)
+                self._assign(inner, part, scope)
         elif isinstance(target, ast.Starred):
             self._assign(target.value, UNKNOWN, scope)
         elif isinstance(target, ast.Attribute):
@@ -203,6 +237,13 @@ class Interpreter:
         if node.value is not None:
             self._assign(node.target, evaluate(self, node.value, scope), scope)
 
+    def _do_augassign(self, node: ast.AugAssign, scope: Scope) -> None:
+        if isinstance(node.target, ast.Name):
+            both = ast.BinOp(ast.Name(id=node.target.id), node.op, node.value)
+            weak, self._weak = self._weak, 0  # it adds to the name, whichever branch it is in
+            self._assign(node.target, evaluate(self, both, scope), scope)
+            self._weak = weak
+
     def _do_expr(self, node: ast.Expr, scope: Scope) -> None:
         evaluate(self, node.value, scope)
 
@@ -211,11 +252,24 @@ class Interpreter:
             self._returned[-1].append(evaluate(self, node.value, scope))
 
     def _do_global(self, node: ast.Global, scope: Scope) -> None:
+        self.step((len(scope.shared) + len(node.names)) // 8)
         scope.shared = scope.shared | frozenset(node.names)
 
     def _do_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-        value: Any = Function(node, scope, Place(scope.file, node.lineno))
+        value = Function(node, scope, Place(scope.file, node.lineno))
+        self._decorate(node, value, scope)
+        self._assign(ast.Name(id=node.name), value, scope)
+
+    _do_asyncfunctiondef = _do_functiondef
+
+    def _decorate(
+        self,
+        node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+        value: Function | Class,
+        scope: Scope,
+    ) -> None:
         decorators = [evaluate(self, one, scope) for one in node.decorator_list]
+        value.decorators = tuple(decorators)
         for decorator, expression in zip(
             reversed(decorators), reversed(node.decorator_list), strict=True
         ):
@@ -226,17 +280,13 @@ class Interpreter:
                 decorator.owner.calls.append(
                     Call(decorator.name, (value,), {}, place, decorated=value)
                 )
-        self._assign(ast.Name(id=node.name), value, scope)
-
-    _do_asyncfunctiondef = _do_functiondef
 
     def _do_classdef(self, node: ast.ClassDef, scope: Scope) -> None:
         bases = tuple(evaluate(self, base, scope) for base in node.bases)
         inner = Scope(scope.file, {}, scope, module=scope.module)
-        for decorator in node.decorator_list:
-            evaluate(self, decorator, scope)
         self._block(node.body, inner)
         value = Class(node.name, bases, inner, Place(scope.file, node.lineno))
+        self._decorate(node, value, scope)
         self._assign(ast.Name(id=node.name), value, scope)
 
     def _do_import(self, node: ast.Import, scope: Scope) -> None:
@@ -266,9 +316,12 @@ class Interpreter:
 
     def _import_all(self, module: Any, scope: Scope) -> None:
         if isinstance(module, ModuleValue):
+            self.step(len(module.scope.names))
             for name, value in list(module.scope.names.items()):
                 if not name.startswith("_"):
                     self._assign(ast.Name(id=name), value, scope)
+        elif isinstance(module, External) and len(scope.stars) < STARS_MAX:
+            scope.stars = (*scope.stars, module.name)
 
     def _do_if(self, node: ast.If, scope: Scope) -> None:
         if _is_main(node.test) or _is_type_checking(node.test):

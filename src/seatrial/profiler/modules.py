@@ -38,7 +38,7 @@ def join(folder: str, name: str) -> str:
 
 def parent(path: str) -> str:
     """The folder of a path; '.' for the root."""
-    return str(PurePosixPath(path).parent)
+    return path.rpartition("/")[0] or "."
 
 
 def locate(source: Source, dotted: str, base: str) -> Located | None:
@@ -56,8 +56,18 @@ def locate(source: Source, dotted: str, base: str) -> Located | None:
 
 def find(source: Source, dotted: str, importer: str) -> Located | None:
     """What `import dotted` means in the file `importer`: none when it is not the app's own."""
+    app_dir = name_of(source, importer).app_dir
+    known = source.memo.setdefault("modules.find", {})
+    key = (dotted, app_dir)
+    if key not in known:
+        known[key] = _find(source, dotted, app_dir)
+    located: Located | None = known[key]
+    return located
+
+
+def _find(source: Source, dotted: str, app_dir: str) -> Located | None:
     found: list[Located] = []
-    for base in dict.fromkeys((name_of(source, importer).app_dir, ".", "src")):
+    for base in dict.fromkeys((app_dir, ".", "src")):
         if base != "." and base not in source.folders:
             continue
         located = locate(source, dotted, base)
@@ -83,6 +93,14 @@ def name_of(source: Source, path: str) -> ModuleName:
     Packages are climbed out of. A folder without `__init__.py` is part of the name when the
     file imports relatively through it, or by a name that starts there.
     """
+    known = source.memo.setdefault("modules.name_of", {})
+    if path not in known:
+        known[path] = _name_of(source, path)
+    name: ModuleName = known[path]
+    return name
+
+
+def _name_of(source: Source, path: str) -> ModuleName:
     folder = parent(path)
     while folder != "." and join(folder, "__init__.py") in source:
         folder = parent(folder)

@@ -53,13 +53,17 @@ class External:
 
 @dataclass(eq=False, slots=True)
 class Scope:
-    """Names of a module, a function call or a class body, and where the others are looked up."""
+    """Names of a module, a function call or a class body, and where the others are looked up.
+
+    `stars` are the modules from outside the app of which every name was imported.
+    """
 
     file: str
     names: dict[str, Any] = field(default_factory=dict)
     outer: Scope | None = None
     shared: frozenset[str] = frozenset()
     module: Scope | None = None
+    stars: tuple[str, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -73,12 +77,16 @@ class ModuleValue:
 
 @dataclass(eq=False, slots=True)
 class Function:
-    """A function of the app, with the scope it was defined in; `owner` is a method's object."""
+    """A function of the app, with the scope it was defined in; `owner` is a method's object.
+
+    `decorators` are the values of what stands above it, in the order of the lines.
+    """
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: Scope
     place: Place
     owner: Any = None
+    decorators: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -102,6 +110,7 @@ class Class:
     bases: tuple[Any, ...]
     scope: Scope
     place: Place
+    decorators: tuple[Any, ...] = ()
 
     def lineage(self) -> list[Class]:
         """The class and those of its bases that are the app's own."""
@@ -111,7 +120,7 @@ class Class:
             one = waiting.pop(0)
             if isinstance(one, Class) and one not in found:
                 found.append(one)
-                waiting.extend(one.bases)
+                waiting.extend(one.bases[:50])
         return found
 
     def externals(self) -> list[str]:
@@ -131,7 +140,8 @@ class Class:
 class Call:
     """A call of a method of a thing: `app.route("/", methods=["GET"])`.
 
-    `decorated` is what the result of the call was applied to as a decorator.
+    `decorated` is what the result of the call was applied to as a decorator, `result` the thing
+    it returned, once something was done with that.
     """
 
     method: str
@@ -139,6 +149,7 @@ class Call:
     kwargs: dict[str, Any]
     place: Place
     decorated: Any = None
+    result: Thing | None = None
 
     def argument(self, position: int, name: str) -> Any:
         """An argument by position or name; none when it is not given."""
@@ -151,7 +162,8 @@ class Call:
 class Thing:
     """What calling something from outside the app, or a class on top of it, made.
 
-    `made_by` is the dotted name of what was called, `calls` what was done to it, in order.
+    `made_by` is the dotted name of what was called, `calls` what was done to it, in order, and
+    `users` the things that it was given to: the `Api` of `Api(app)` and of `api.init_app(app)`.
     """
 
     made_by: str
@@ -159,6 +171,7 @@ class Thing:
     kind: Class | None = None
     calls: list[Call] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
+    users: list[Thing] | None = None
 
     def is_a(self, names: frozenset[str]) -> bool:
         """Whether one of these makes it, directly or as a base of its class."""

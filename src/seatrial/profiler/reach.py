@@ -14,6 +14,10 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _CALLED_BY_FLASK = frozenset({"get", "post", "put", "delete", "patch", "dispatch_request"})
 
 
+REACH_BYTES_MAX = 4 * 1024**2
+"""Python that is looked at for one entry; nearly all apps have less than a tenth of it."""
+
+
 class Used(Value):
     """The names that code mentions, by themselves and after a dot."""
 
@@ -26,22 +30,17 @@ def used_names(source: Source, paths: Sequence[str]) -> Used:
     plain: set[str] = set()
     after_dot: set[str] = set()
     for path in paths:
-        for node in source.nodes(path):
-            if isinstance(node, ast.Name):
-                plain.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                after_dot.add(node.attr)
+        plain.update(node.id for node in source.nodes_of(path, ast.Name))
+        after_dot.update(node.attr for node in source.nodes_of(path, ast.Attribute))
     return Used(plain=frozenset(plain), dotted=frozenset(after_dot))
 
 
 def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
     """The functions and methods of a file that something may call."""
     methods: set[ast.AST] = set()
-    for node in source.nodes(path):
-        if isinstance(node, ast.ClassDef):
-            methods.update(node.body)
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
+    for node in source.nodes_of(path, ast.ClassDef):
+        methods.update(node.body)
+    for node in source.nodes_of(path, ast.FunctionDef, ast.AsyncFunctionDef):
         named = used.dotted if node in methods else used.plain | used.dotted
         if (
             node.name in named or node.decorator_list or node.name.startswith("__")
@@ -51,23 +50,54 @@ def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
 
 
 def reachable(source: Source, entry: str) -> tuple[str, ...]:
-    """The files that the file `entry` imports, wherever the import stands, and itself."""
-    found: set[str] = set()
-    waiting = [entry]
+    """The files that the file `entry` imports, wherever the import stands, and itself.
+
+    The nearest come first: what is more than `REACH_BYTES_MAX` of Python away is left out, and
+    told under `source.skipped`.
+    """
+    known = source.memo.setdefault("reach.reachable", {})
+    if entry not in known:
+        known[entry] = _reachable(source, entry)
+    found: tuple[str, ...] = known[entry]
+    return found
+
+
+def _reachable(source: Source, entry: str) -> tuple[str, ...]:
+    seen = {entry} if entry in source else set()
+    found: list[str] = []
+    waiting, left = sorted(seen), REACH_BYTES_MAX
     while waiting:
-        path = waiting.pop()
-        if path in found or path not in source:
-            continue
-        found.add(path)
-        above = parent(path)
-        while join(above, "__init__.py") in source:
-            waiting.append(join(above, "__init__.py"))
-            if above == ".":
-                break
-            above = parent(above)
-        for node in source.nodes(path):
-            waiting.extend(located.path for located in _imports(source, path, node))
+        next_ones: list[str] = []
+        for place, path in enumerate(waiting):
+            left -= source.size_bytes(path) if found else 0
+            if left < 0:
+                more = len(waiting) - place + len(next_ones)
+                source.skip(".", (
+                    f"{entry} imports more than {REACH_BYTES_MAX // 1024**2} MiB of Python: of "
+                    f"the files farthest from it {more} were not read, nor what they import"
+                ))  # fmt: skip
+                return tuple(sorted(found))
+            found.append(path)
+            source.reserve(path)
+            for needed in _needed(source, path):
+                if needed not in seen and needed in source:
+                    seen.add(needed)
+                    next_ones.append(needed)
+        waiting = next_ones
     return tuple(sorted(found))
+
+
+def _needed(source: Source, path: str) -> Iterator[str]:
+    """What importing a file brings: the packages above it, and what it imports itself."""
+    above = parent(path)
+    while join(above, "__init__.py") in source:
+        yield join(above, "__init__.py")
+        if above == ".":
+            break
+        above = parent(above)
+    for node in source.import_nodes(path):
+        for located in _imports(source, path, node):
+            yield located.path
 
 
 def _imports(source: Source, path: str, node: ast.AST) -> Iterator[Located]:
@@ -111,7 +141,7 @@ def dotted(node: ast.AST) -> str:
 def aliases(source: Source, path: str) -> dict[str, str]:
     """What the imported names of a file stand for: `np` -> `numpy`, `load` -> `joblib.load`."""
     found: dict[str, str] = {}
-    for node in source.nodes(path):
+    for node in source.import_nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name.split(".")[0]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
+from itertools import islice
 from pathlib import Path
 
 from seatrial.kernel.errors import AppError, StorageError
 from seatrial.kernel.values import Value
 
 FILES_MAX = 50_000
+FOLDERS_MAX = 50_000
 DEPTH_MAX = 64
 SKIPPED_MAX = 1_000
 
@@ -17,7 +20,7 @@ SKIPPED_MAX = 1_000
 NEVER = frozenset({
     ".git", ".hg", ".svn", ".seatrial", "node_modules", "__pycache__", "site-packages",
     ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis",
-    ".ipynb_checkpoints", ".idea", ".vscode", "__MACOSX",
+    ".ipynb_checkpoints", ".idea", "__MACOSX",
 })  # fmt: skip
 # Build results and Flask's folder for run-time data, unless they are packages of that name.
 UNLESS_PACKAGE = frozenset({"build", "dist", "target", "_build", "htmlcov", "instance"})
@@ -57,12 +60,13 @@ def walk(root: Path) -> Listing:
         raise AppError(what, where=str(root), fix="give the folder that holds the app")
     files: list[AppFile] = []
     skipped: list[Skipped] = []
-    folders = [("", 0)]
+    folders, base, listed = deque([("", 0)]), str(root), 0
     while folders:
-        folder, depth = folders.pop()
+        folder, depth = folders.popleft()  # by levels: what the limits leave out is far below
+        listed += 1
         try:
-            with os.scandir(root / folder) as found:
-                entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+            with os.scandir(f"{base}/{folder}") as found:
+                entries = sorted(islice(found, FILES_MAX + 1), key=_name)
         except OSError as error:
             if not folder:
                 raise StorageError(
@@ -76,9 +80,10 @@ def walk(root: Path) -> Listing:
             reason = _sort_in(root, path, entry, depth, files, folders)
             if reason:
                 skipped.append(Skipped(path=_printable(path), reason=reason))
-        if len(files) >= FILES_MAX:
+        if len(files) > FILES_MAX or (listed >= FOLDERS_MAX and folders):
             del files[FILES_MAX:]
-            reason = f"more than {FILES_MAX:,} files: the rest was not read"
+            many = f"{FILES_MAX:,} files" if listed < FOLDERS_MAX else f"{FOLDERS_MAX:,} folders"
+            reason = f"more than {many}: the rest was not read"
             skipped.insert(0, Skipped(path=".", reason=reason))
             break
     if len(skipped) > SKIPPED_MAX:
@@ -96,7 +101,7 @@ def _sort_in(
     entry: os.DirEntry[str],
     depth: int,
     files: list[AppFile],
-    folders: list[tuple[str, int]],
+    folders: deque[tuple[str, int]],
 ) -> str:
     """Put one entry where it belongs; the reason when it belongs nowhere."""
     try:
@@ -105,7 +110,7 @@ def _sort_in(
         if entry.is_symlink():
             return _linked(root, path, files)
         if entry.is_dir(follow_symlinks=False):
-            if _ignored(root / path, entry.name):
+            if _ignored(entry.path, entry.name):
                 return ""
             if depth >= DEPTH_MAX:
                 return f"more than {DEPTH_MAX} folders deep"
@@ -116,7 +121,7 @@ def _sort_in(
             return "not a regular file"
         files.append(AppFile(path=path, size_bytes=info.st_size))
         return ""
-    except OSError as error:
+    except OSError as error:  # it vanished meanwhile
         return f"cannot be looked at: {error.strerror}"
 
 
@@ -140,12 +145,16 @@ def _linked(root: Path, path: str, files: list[AppFile]) -> str:
     return ""
 
 
-def _ignored(folder: Path, name: str) -> bool:
+def _ignored(folder: str, name: str) -> bool:
     if name in NEVER or name.endswith((".egg-info", ".dist-info")):
         return True
-    if (folder / "pyvenv.cfg").exists():
+    if os.path.lexists(f"{folder}/pyvenv.cfg"):
         return True
-    return name in UNLESS_PACKAGE and not (folder / "__init__.py").exists()
+    return name in UNLESS_PACKAGE and not os.path.lexists(f"{folder}/__init__.py")
+
+
+def _name(entry: os.DirEntry[str]) -> bytes:
+    return os.fsencode(entry.name)
 
 
 def _is_text(path: str) -> bool:
