@@ -94,7 +94,8 @@ class Running:
 
     def workers(self) -> list[int]:
         pids: list[int] = self.ask("/workers")[1]["pids"]
-        self.seen.update(pids, map(parent_of, pids))
+        # Their parent too, where that is gunicorn's arbiter and not the supervisor itself.
+        self.seen.update(pids, {parent_of(pid) for pid in pids} - {self.process.pid})
         return pids
 
     def arbiter(self) -> int:
@@ -150,15 +151,17 @@ def start(
     app_dir: Path = APPS,
     env: dict[str, str] | None = None,
     bind: str | None = None,
+    program: tuple[str, ...] = (),
 ) -> Running:
-    """Start the command; when another process takes a free port first, with other ports."""
+    """Start the app, or `program`; when another process takes a free port first, on others."""
     for _ in range(5):
         where = bind or f"127.0.0.1:{free_port()}"
         management = f"127.0.0.1:{free_port()}"
         addresses = ("--bind", where, "--management", management, "--app-dir", str(app_dir))
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+            words = ("command", *addresses, *options, "--", *program)
             process = subprocess.Popen(
-                command("web", target, *addresses, *options),
+                command(*(words if program else ("web", target, *addresses, *options))),
                 stdout=out,
                 stderr=err,
                 cwd=folder,

@@ -46,8 +46,8 @@ class Pipeline:
         self.tell = tell
         self._workload: Workload | None = None
 
-    def profile(self, *, measured: bool) -> Workload:
-        """Read the app's source; when `measured`, also boot it and time its routes.
+    def profile(self, *, measured: bool, limits: rehearsal.Limits | None = None) -> Workload:
+        """Read the app's source; when `measured`, also boot it within `limits` and time it.
 
         The source is read once by one command. Measurements of the very same app are kept.
         """
@@ -58,7 +58,7 @@ class Pipeline:
         known = self.project.find("workload", Workload)
         if measured:
             workload = rehearsal.measured(
-                self.app_dir, workload, self.settings, self.local, self.tell
+                self.app_dir, workload, self.settings, self.local, self.tell, limits
             )
         elif known is not None and _same_app(known, workload):
             workload = known

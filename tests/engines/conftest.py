@@ -180,7 +180,13 @@ def runtime_wheel(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]
 
 def workload_of(**changes: Any) -> Workload:
     web = Component(
-        name="web", kind="web", framework="flask", entry="web:app", command=("web",), port=8080
+        name="web",
+        kind="web",
+        framework="flask",
+        interface="wsgi",
+        entry="web:app",
+        command=("web",),
+        port=8080,
     )
     values: dict[str, Any] = {
         "app": "small",

@@ -1,10 +1,12 @@
-"""Booting one replica for a measurement."""
+"""Booting one replica for a measurement, inside its sandbox."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +25,50 @@ import sys
 from pathlib import Path
 from seatrial.engines.engine import Release
 from seatrial.engines.local.boot import boot
+from seatrial.engines.local.sandbox import Limits, sandbox
 from seatrial.kernel.values import from_json
 release = from_json(Path(sys.argv[2]).read_bytes(), Release)
-with boot(release, Path(sys.argv[1])) as booted:
-    print(booted.pid, flush=True)
+with sandbox(Path(sys.argv[1]), Limits()) as box, boot(release, Path(sys.argv[1]), box) as booted:
+    print(*booted.tree(), box.scratch, flush=True)
     sys.stdin.read()
 """
 
 
+def gone(pids: tuple[int, ...], timeout_s: float = 20.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while any(alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def fetch(booted: Any, path: str = "/") -> tuple[int, bytes]:
+    return runner.http_over(booted.dial(), path, 10)
+
+
 def test_a_booted_replica_answers_and_is_ended(bench: Any) -> None:
-    with boot(replace(bench.release, factory=True, entry="web:factory"), bench.root) as booted:
+    release = replace(bench.release, factory=True, entry="web:factory", workers=2)
+    with boot(release, bench.root) as booted:
         assert booted.boot_s > 0
-        assert runner.http_get(booted.url + "/", 10)[0] == 200
-        assert runner.http_get(booted.management_url + "/ready", 10)[0] == 200
-        workers = booted.worker_pids()
-        assert len(workers) == bench.release.workers
-        assert all(psutil.pid_exists(pid) for pid in workers)
+        assert fetch(booted)[0] == 200
+        assert booted.ask("/ready")[0] == 200
+        bench.wait_until(lambda: len(booted.worker_pids()) == 2)
+        workers, tree = booted.worker_pids(), booted.tree()
+        assert set(workers) < set(tree) and all(alive(pid) for pid in tree)
+        assert all(release.python in psutil.Process(pid).cmdline()[0] for pid in workers), (
+            "pids are those of outside"
+        )
         # Its owner lives, so a stop leaves it alone.
         assert bench.stop().ended == ()
-        assert runner.http_get(booted.url + "/", 10)[0] == 200
+        assert fetch(booted)[0] == 200
+    assert gone(tree)
     bench.assert_nothing_left()
 
 
@@ -55,9 +82,7 @@ def test_it_is_ended_on_every_way_out(bench: Any) -> None:
     bench.assert_nothing_left()
 
 
-def test_a_stop_ends_it_after_its_owner_was_killed(
-    bench: Any, tmp_path: Path, python_path: str
-) -> None:
+def test_it_ends_when_its_owner_is_killed(bench: Any, tmp_path: Path, python_path: str) -> None:
     order = tmp_path / "release.json"
     order.write_bytes(to_json(bench.release))
     child = subprocess.Popen(
@@ -67,11 +92,14 @@ def test_a_stop_ends_it_after_its_owner_was_killed(
         stdout=subprocess.PIPE,
     )
     assert child.stdout is not None and child.stdin is not None
-    pid = int(child.stdout.readline())
+    *pids, scratch = child.stdout.readline().decode().split()
+    tree = tuple(map(int, pids))
+    assert len(tree) >= 3 and all(map(alive, tree)) and Path(scratch).is_dir()
     child.kill()
     child.wait()
     child.stdout.close()
     child.stdin.close()
-    assert pid in {item.identity.pid for item in processes.marked(layout_of(bench.root).mark)}
-    assert pid in {item.pid for item in bench.stop().ended}
+    assert gone(tree)
+    bench.wait_until(lambda: not Path(scratch).exists())
+    bench.wait_until(lambda: processes.marked(layout_of(bench.root).mark, owned=True) == ())
     bench.assert_nothing_left()

@@ -25,10 +25,13 @@ from seatrial.kernel.errors import DeployError
 from seatrial.kernel.values import to_json
 from seatrial.kernel.workload import Component, Proof, Route
 from seatrial.profiler import client as client_module
+from seatrial.profiler import concurrency as concurrency_module
 from seatrial.profiler import measure as measure_module
+from seatrial.profiler import measure_routes
 from seatrial.profiler.client import Client
 from seatrial.profiler.crawl import changes_data
-from seatrial.profiler.measure import measure
+from seatrial.profiler.measure import Subject, measure
+from seatrial.profiler.measure_cpu import cpu_s
 from seatrial.profiler.templates import fill, parameters, pattern
 
 HOME = """<a href="/items/3">3</a><a href='items/4?x=1#top'>4</a><a href="//192.0.2.1/items/9">
@@ -114,11 +117,22 @@ def component(*paths: str, methods: tuple[str, ...] = ("GET",)) -> Component:
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is measured here is not what these phases are for."""
+    monkeypatch.setattr(measure_module, "GROWTH_REQUESTS", 0)
+    monkeypatch.setattr(concurrency_module, "LEVELS", ())
+
+
+def subject(url: str) -> Subject:
+    return Subject(
+        url=url, workers=lambda: [os.getpid()], tree=lambda: [os.getpid()], boot_s=1.5
+    )  # fmt: skip
+
+
 def run(url: str, made: Component, **more: object) -> dict[str, Route]:
     given: dict[str, object] = {"examples": {}, "requests_per_route": 20, **more}
-    done = measure(
-        made, url, lambda: [os.getpid()], 1.5, "a machine", **given  # type: ignore[arg-type]
-    )  # fmt: skip
+    done = measure(made, subject(url), machine="a machine", **given).component  # type: ignore[arg-type]
     assert done.measured is not None and done.measured.boot_s == 1.5
     assert done.measured.memory_mib_worker > 1 and done.measured.memory_mib_idle > 1
     assert done.measured.proof.kind == "measured"
@@ -210,7 +224,7 @@ def test_a_connection_the_server_closes_is_opened_anew(url: str) -> None:
 
 
 def test_slow_routes_get_fewer_requests(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure_module, "ROUTE_S_MAX", 0.2)
+    monkeypatch.setattr(measure_routes, "ROUTE_S_MAX", 0.2)
     timed = run(url, component("/slow"), requests_per_route=10_000)["/slow"].service_time
     assert timed is not None and 5 <= timed.requests <= 10
 
@@ -239,13 +253,15 @@ def test_only_paths_are_sent(url: str, target: str) -> None:
 
 
 def test_processor_time_is_exact_where_the_system_can_tell() -> None:
-    own = measure_module._cpu_s([os.getpid()])[os.getpid()]
-    assert own == pytest.approx(time.process_time(), abs=0.5)
+    own = cpu_s([os.getpid()])[os.getpid()]
+    times = os.times()
+    ended = times.children_user + times.children_system
+    assert own == pytest.approx(time.process_time() + ended, abs=0.5)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    first = measure_module._cpu_s([child.pid, 2**22 + 1])
+    first = cpu_s([child.pid, 2**22 + 1])
     assert list(first) == [child.pid] and first[child.pid] >= 0
     child.communicate(b"\n")
-    assert measure_module._cpu_s([child.pid]) == {}
+    assert cpu_s([child.pid]) == {}
 
 
 @pytest.mark.parametrize(
@@ -260,6 +276,11 @@ def test_processor_time_is_exact_where_the_system_can_tell() -> None:
         ("/k/<any(red, blue):c>", "/k/blue", ("blue",)),
         ("/k/<any(red, blue):c>", "/k/green", None),
         ("/x.y/<float:f>", "/x.y/1.5", ("1.5",)),
+        ("/items/{item_id}", "/items/12", ("12",)),
+        ("/items/{item_id:int}", "/items/twelve", None),
+        ("/f/{p:path}", "/f/a/b.txt", ("a/b.txt",)),
+        (r"/n/{n:\d+}/x", "/n/7/x", ("7",)),
+        ("/{a}/<int:b>", "/x/3", ("x", "3")),
         ("/x.y/<float:f>", "/xzy/1.5", None),
     ],
 )
@@ -337,10 +358,13 @@ def test_an_app_under_the_runtime(tmp_path: Path) -> None:
     try:
         poll(ready)
         done = measure(
-            component("/", "/wait"), f"http://127.0.0.1:{port}",
-            lambda: json.loads(ask("/workers"))["pids"], 0.5, "a machine", {},
-            requests_per_route=30,
-        )  # fmt: skip
+            component("/", "/wait"),
+            Subject(
+                url=f"http://127.0.0.1:{port}", workers=lambda: json.loads(ask("/workers"))["pids"],
+                tree=lambda: [replica.pid], boot_s=0.5,
+            ),
+            machine="a machine", examples={}, requests_per_route=30,
+        ).component  # fmt: skip
     finally:
         replica.terminate()
         replica.wait(30)

@@ -1,4 +1,4 @@
-"""Starts an unmodified WSGI app in production form, with probes and a graceful drain."""
+"""Starts an unmodified web app in production form, with probes and a graceful drain."""
 
 import time
 

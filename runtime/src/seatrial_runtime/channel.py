@@ -15,10 +15,10 @@ class Message:
 
     ready: a worker loaded the app and serves. gone: a worker process ended. failed: a worker
     could not load the app (`text` the exception, `hint` what to do, `traceback` its tail).
-    error: the server logged one (`text`).
+    error: the server logged one (`text`). interface: the app speaks another one (`text`).
     """
 
-    kind: Literal["ready", "gone", "failed", "error"]
+    kind: Literal["ready", "gone", "failed", "error", "interface"]
     pid: int
     text: str = ""
     hint: str = ""

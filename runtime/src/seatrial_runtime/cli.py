@@ -1,4 +1,4 @@
-"""The command line: `seatrial-run web MODULE:ATTR`."""
+"""The command line: `seatrial-run web MODULE:ATTR` and `seatrial-run command -- PROGRAM ...`."""
 
 import argparse
 import sys
@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from seatrial_runtime import __version__
 from seatrial_runtime.address import AddressError
-from seatrial_runtime.settings import OPTIONS, SettingsError, make_settings
+from seatrial_runtime.settings import (
+    Settings,
+    SettingsError,
+    make_command_settings,
+    make_settings,
+    options,
+)
 from seatrial_runtime.supervisor import Supervisor
 
 _EPILOG = """\
@@ -22,31 +28,62 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="seatrial-run", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    web = commands.add_parser(
-        "web",
-        help="run a WSGI app",
-        description="Run a WSGI app with probes and a graceful drain.",
+    web = _subcommand(
+        commands, "web", "run a WSGI or ASGI app", "Run an app with probes and a graceful drain."
+    )
+    web.add_argument("target", metavar="MODULE:ATTR", help="the app, like myapp.web:app")
+    program = _subcommand(
+        commands,
+        "command",
+        "run a program that listens by itself",
+        "Run a program that serves HTTP on the port of --bind, with probes and restarts.",
+    )
+    program.add_argument(
+        "argv",
+        metavar="-- PROGRAM ARGUMENT",
+        nargs=argparse.REMAINDER,
+        help="the program; {port} in an argument stands for the port",
+    )
+    return parser
+
+
+def _subcommand(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    short: str,
+    description: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=short,
+        description=description,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    web.add_argument("target", metavar="MODULE:ATTR", help="the app, like myapp.web:app")
-    for option in OPTIONS:
-        text = f"{option.help} (default {option.default}) [{option.variable}]"
+    for option in options(name):
+        text = f"{option.help} (default {option.default or 'none'}) [{option.variable}]"
         if option.metavar:
-            web.add_argument(option.flag, metavar=option.metavar, help=text)
+            parser.add_argument(option.flag, metavar=option.metavar, help=text)
         else:
-            web.add_argument(option.flag, action="store_const", const="true", help=text)
+            parser.add_argument(option.flag, action="store_const", const="true", help=text)
     return parser
+
+
+def _settings(arguments: dict[str, object]) -> Settings:
+    flags = {name: str(value) for name, value in arguments.items() if value is not None}
+    if arguments.pop("command") == "web":
+        return make_settings(flags["target"], flags)
+    argv = arguments["argv"]
+    assert isinstance(argv, list)
+    return make_command_settings(argv, flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the process exit code."""
     parser = _parser()
     arguments = vars(parser.parse_args(argv))
-    del arguments["command"]
     try:
-        settings = make_settings(arguments.pop("target"), arguments)
-        with Supervisor(settings) as supervisor:
+        with Supervisor(_settings(arguments)) as supervisor:
             return supervisor.run()
     except (SettingsError, AddressError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)

@@ -1,8 +1,6 @@
 """gunicorn's logger, made to write our JSON lines: its own messages and the access log."""
 
-import re
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,10 +8,7 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from seatrial_runtime.logs import STDOUT, emit
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_MAX_PATH_CHARS = 2048
+from seatrial_runtime.logs import emit, emit_request
 
 
 class JsonLogger(Logger):
@@ -65,19 +60,13 @@ class JsonLogger(Logger):
     def access(
         self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta
     ) -> None:
-        """One finished request. The query string is left out: it may hold a token."""
+        """One finished request."""
         path = getattr(req, "path", None) or str(environ.get("RAW_URI", "")).partition("?")[0]
-        request_id = environ.get("HTTP_X_REQUEST_ID", "")
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
         status = str(resp.status).partition(" ")[0]
-        emit(
-            "info",
-            "request",
-            stream=STDOUT,
-            method=environ.get("REQUEST_METHOD"),
-            path=path[:_MAX_PATH_CHARS],
-            status=int(status) if status.isdecimal() else None,
-            duration_ms=round(request_time.total_seconds() * 1000, 3),
-            request_id=request_id,
+        emit_request(
+            environ.get("REQUEST_METHOD"),
+            path,
+            int(status) if status.isdecimal() else None,
+            request_time.total_seconds(),
+            environ.get("HTTP_X_REQUEST_ID", ""),
         )

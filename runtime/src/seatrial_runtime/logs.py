@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import uuid
 from datetime import datetime, timezone
 
 STDOUT, STDERR = 1, 2
@@ -13,6 +14,8 @@ _SECRET_NAME = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
 _QUERY = re.compile(r"\?[^\s'\"]+")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_MAX_PATH_CHARS = 2048
 _MIN_SECRET_CHARS = 6  # Shorter values ("1", "true") would blank out innocent text.
 
 
@@ -55,3 +58,19 @@ def emit(level: str, event: str, *, stream: int = STDERR, **fields: object) -> N
     except OSError:
         # A full disk or a closed pipe under the log must not stop the app from serving.
         return
+
+
+def emit_request(
+    method: str | None, path: str, status: int | None, duration_s: float, request_id: str
+) -> None:
+    """Write one finished request. The query string is left out: it may hold a token."""
+    emit(
+        "info",
+        "request",
+        stream=STDOUT,
+        method=method,
+        path=path[:_MAX_PATH_CHARS],
+        status=status,
+        duration_ms=round(duration_s * 1000, 3),
+        request_id=request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
+    )

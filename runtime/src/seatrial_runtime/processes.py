@@ -55,3 +55,17 @@ def describe_exit(status: int) -> str:
     with contextlib.suppress(ValueError):
         return f"killed by {signal.Signals(-code).name}"
     return f"killed by signal {-code}"
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`, where /proc tells; the nearest first."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc") if sys.platform == "linux" else ():
+        if entry.isdecimal():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+    found = list(children.get(pid, ()))
+    for one in found:  # Grows while it is walked.
+        found.extend(children.get(one, ()))
+    return found

@@ -6,49 +6,31 @@ supervisor never imports this module, nor gunicorn, nor the app.
 
 import contextlib
 import errno
-import json
 import os
 import select
 import signal
 import socket
 import sys
-import threading
 import time
-import traceback
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.errors import AppImportError
 from gunicorn.workers.gthread import ThreadWorker
 
 from seatrial_runtime.channel import Message, Sender
 from seatrial_runtime.gunicorn_log import JsonLogger
+from seatrial_runtime.interface import interface_of
 from seatrial_runtime.processes import die_with_parent
+from seatrial_runtime.spec import InterfaceError, ServerSpec, enter, load_failure, watch_parent
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-_WATCH_S = 0.5
-_TRACEBACK_CHARS = 3000
 
 
-@dataclass(frozen=True)
-class ServerSpec:
-    """What the server process needs to know; crosses `exec` as JSON."""
-
-    target: str
-    workers: int
-    threads: int
-    graceful_timeout_s: int
-    keep_alive_s: int
-    start_timeout_s: float
-    app_dir: str
-    listener_fd: int
-    channel_fd: int
-    stop_fd: int  # Becomes readable when the whole service ends, or the supervisor has died.
-    supervisor_pid: int
+class _OtherInterfaceError(Exception):
+    """Said to the supervisor already."""
 
 
 class App(BaseApplication):
@@ -141,7 +123,14 @@ class Worker(ThreadWorker):
         assert isinstance(self.log, JsonLogger)
         self.log.on_error = None
         die_with_parent(self.ppid)
-        threading.Thread(target=self._watch, name="seatrial-watch", daemon=True).start()
+        load_deadline = time.monotonic() + self.app.spec.start_timeout_s
+
+        def beat() -> None:
+            """While the app loads, however long the import."""
+            if not self.booted and time.monotonic() < load_deadline:
+                self.notify()
+
+        watch_parent(self.ppid, self.app.spec.graceful_timeout_s, beat)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -153,15 +142,22 @@ class Worker(ThreadWorker):
         """Load the app; a failure is told to the supervisor in the app's own words."""
         try:
             self.wsgi = self.app.load()
+            if interface_of(self.wsgi) == "asgi":
+                self._refuse_asgi()
         except BaseException as error:
             if not self.alive:
                 raise  # Told to stop while importing.
             # Even SystemExit: a module that exits when imported would be restarted for ever.
-            tail = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARS:]
-            text = "".join(traceback.format_exception_only(error)).strip()
-            hint = _hint(error, self.app.spec)
-            self.app.sender.send(Message("failed", os.getpid(), text, hint, tail))
+            if not isinstance(error, _OtherInterfaceError):
+                self.app.sender.send(load_failure(error, self.app.spec))
             sys.exit(Arbiter.APP_LOAD_ERROR)
+
+    def _refuse_asgi(self) -> None:
+        """Every request to it would fail; the supervisor starts the other server instead."""
+        if self.app.spec.interface == "auto":
+            self.app.sender.send(Message("interface", os.getpid(), text="asgi"))
+            raise _OtherInterfaceError
+        raise InterfaceError(f"{self.app.spec.target} is an ASGI app, and --interface says wsgi")
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -202,38 +198,10 @@ class Worker(ThreadWorker):
     def _service_ends(self) -> bool:
         return bool(select.select([self.app.spec.stop_fd], [], [], 0)[0])
 
-    def _watch(self) -> None:
-        """Beat while the app loads, however long the import, and notice a lost arbiter."""
-        load_deadline = time.monotonic() + self.app.spec.start_timeout_s
-        while os.getppid() == self.ppid:
-            if not self.booted and time.monotonic() < load_deadline:
-                self.notify()
-            time.sleep(_WATCH_S)
-        os.kill(os.getpid(), signal.SIGTERM)
-        # A request that never ends would keep the process: Python joins pool threads at exit.
-        time.sleep(self.app.spec.graceful_timeout_s)
-        os._exit(1)
-
-
-def _hint(error: BaseException, spec: ServerSpec) -> str:
-    module = spec.target.partition(":")[0]
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        if module == error.name or module.startswith(error.name + "."):
-            return f"no module {error.name!r} in {spec.app_dir}: check MODULE or --app-dir"
-        return f"the app needs {error.name!r}: install it in the environment of seatrial-run"
-    if isinstance(error, AppImportError):
-        return "check the name after ':'; a function that returns the app needs --factory"
-    return "the app itself raised this while it was loaded; its traceback says where"
-
 
 def main() -> None:
     """Entry point of the server process; never returns."""
-    spec = ServerSpec(**json.loads(sys.argv[1]))
-    die_with_parent(spec.supervisor_pid)
-    # An app that reads its command line at import must not meet ours.
-    sys.argv = [spec.target]
+    spec = enter()
     for name in ("GUNICORN_PID", "GUNICORN_FD"):
         os.environ.pop(name, None)  # They would make gunicorn think it is being re-executed.
-    os.set_inheritable(spec.stop_fd, False)
-    os.chdir(spec.app_dir)
     ServerArbiter(App(spec, Sender(spec.channel_fd))).run()

@@ -1,79 +1,60 @@
-"""The supervisor's hold on the server process: its start, its messages, its end."""
+"""The supervisor's hold on one server process: its start, its messages, its end."""
 
 import contextlib
-import json
 import os
 import selectors
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from seatrial_runtime.channel import Message, Receiver
-from seatrial_runtime.processes import describe_exit, signal_group
-from seatrial_runtime.settings import Settings
+from seatrial_runtime.launch import Launcher
+from seatrial_runtime.processes import descendants, describe_exit, signal_group
 
-# Not `-m`: that would put the working directory, with the app's modules, first on sys.path.
-_SERVER_CODE = (
-    "import sys\n"
-    "if sys.path[:1] == ['']: del sys.path[0]\n"
-    "from seatrial_runtime.server import main\n"
-    "main()"
-)
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
+_STEADY_S = 10.0  # A server that lived this long was not part of a crash loop.
 
 
 class ServerProcess:
-    """At most one server at a time; a new `start` follows the end of the one before."""
+    """At most one process at a time; a new `start` follows the end of the one before."""
 
     def __init__(
         self,
-        settings: Settings,
-        listener: socket.socket,
+        launcher: Launcher,
         selector: selectors.BaseSelector,
         on_message: Callable[[Message], None],
     ) -> None:
-        self._settings, self._listener = settings, listener
+        self._launcher = launcher
         self._selector, self._on_message = selector, on_message
         self._process: subprocess.Popen[bytes] | None = None
         self._receiver: Receiver | None = None
-        self._groups: set[int] = set()  # Process groups of servers that may have members left.
+        self.groups: set[int] = set()  # Process groups of servers that may have members left.
         # Readable for every server process, present and future, once the service is to end.
         self._stop_read, self._stop_write = os.pipe()
-        self.started_s = 0.0
+        self._crashes = 0  # In a row, for the backoff.
+        self._started_s = 0.0
+        self.restart_at: float | None = None  # Monotonic time of a wanted restart.
 
     @property
-    def running(self) -> bool:
-        """Whether a server process exists that has not been reaped."""
-        return self._process is not None
+    def pid(self) -> int | None:
+        """The process, until it is reaped."""
+        return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Start a server on the listening socket, in a process group of its own.
+        """Start the server in a process group of its own.
 
         Call it from the main thread: for the kernel, the parent whose death the server is told
         of is the *thread* that started it.
         """
-        settings = self._settings
         read_end, write_end = os.pipe()
-        spec = {
-            "target": settings.target + ("()" if settings.factory else ""),
-            "workers": settings.workers,
-            "threads": settings.threads,
-            "graceful_timeout_s": settings.graceful_timeout_s,
-            "keep_alive_s": settings.keep_alive_s,
-            "start_timeout_s": settings.start_timeout_s,
-            "app_dir": settings.app_dir,
-            "listener_fd": self._listener.fileno(),
-            "channel_fd": write_end,
-            "stop_fd": self._stop_read,
-            "supervisor_pid": os.getpid(),
-        }
         try:
+            launch = self._launcher(write_end, self._stop_read)
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVER_CODE, json.dumps(spec)],
+                launch.argv,
+                env=launch.env,
                 stdin=subprocess.DEVNULL,
-                pass_fds=(self._listener.fileno(), write_end, self._stop_read),
+                pass_fds=launch.fds,
                 start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor only.
             )
         except BaseException:
@@ -81,41 +62,35 @@ class ServerProcess:
             raise
         finally:
             os.close(write_end)
-        self._groups.add(self._process.pid)
+        self.groups.add(self._process.pid)
         self._receiver = Receiver(read_end)
         self._selector.register(read_end, selectors.EVENT_READ, self._read)
-        self.started_s = time.monotonic()
+        self._started_s = time.monotonic()
+        self.restart_at = None
+
+    def back_off(self) -> float:
+        """Plan the restart of a server that ended; returns in how many seconds."""
+        now = time.monotonic()
+        if now - self._started_s > _STEADY_S:
+            self._crashes = 0
+        backoff_s: float = min(_FIRST_BACKOFF_S * 2**self._crashes, _LONGEST_BACKOFF_S)
+        self._crashes = min(self._crashes + 1, 16)
+        self.restart_at = now + backoff_s
+        return backoff_s
 
     def stop(self) -> None:
         """Ask the server to finish what is in flight and end, and no other to follow it."""
+        self.restart_at = None
         if self._process is not None:
             os.write(self._stop_write, b"!")
             # Not Popen.send_signal: it polls, and would take the exit status away from `reap`.
             os.kill(self._process.pid, signal.SIGTERM)
 
-    def kill(self) -> None:
-        """End the server, its workers and what they started, now."""
-        for group in self._groups:
-            signal_group(group, signal.SIGKILL)
-
-    def reap(self) -> str | None:
-        """Collect every dead child, adopted orphans too; how the server ended, if it did."""
-        ended = None
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
-                    break
-                if self._process is not None and pid == self._process.pid:
-                    ended = describe_exit(status)
-                    self._forget(self._process, status)
-        # At once, while no other process can have taken the number over.
-        self._groups = {group for group in self._groups if signal_group(group, 0)}
-        return ended
-
-    def _forget(self, process: subprocess.Popen[bytes], status: int) -> None:
+    def forget(self, status: int) -> None:
+        """The process was reaped, with this `waitpid` status."""
+        assert self._process is not None
         self._read()  # Its last words may still be in the pipe.
-        process.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait as well.
+        self._process.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait too.
         self._process = None
         if self._receiver is not None:
             self._selector.unregister(self._receiver.fd)
@@ -126,3 +101,33 @@ class ServerProcess:
         if self._receiver is not None:
             for message in self._receiver.read():
                 self._on_message(message)
+
+
+def reap(servers: Sequence[ServerProcess]) -> list[tuple[ServerProcess, int, str]]:
+    """Collect every dead child, adopted orphans too; which servers ended, their pid and how."""
+    ended = []
+    by_pid = {server.pid: server for server in servers if server.pid is not None}
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            server = by_pid.get(pid)
+            if server is not None:
+                server.forget(status)
+                ended.append((server, pid, describe_exit(status)))
+    for server in servers:
+        # At once, while no other process can have taken the number over.
+        server.groups = {group for group in server.groups if signal_group(group, 0)}
+    return ended
+
+
+def kill(servers: Sequence[ServerProcess]) -> None:
+    """End the servers, their workers and whatever they started, now."""
+    for server in servers:
+        for group in server.groups:
+            signal_group(group, signal.SIGKILL)
+    # Also what made itself a session of its own: orphans were adopted by this process.
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)

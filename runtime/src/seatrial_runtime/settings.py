@@ -1,8 +1,8 @@
-"""Every option of `seatrial-run web`: its flag, environment variable, check and default."""
+"""Every option of `seatrial-run`: its flag, environment variable, check and default."""
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -15,31 +15,43 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How one app is run. Field names are the flags with `_` for `-`."""
+    """How one app is run. Field names are the flags with `_` for `-`.
+
+    `target` is MODULE:ATTR, or for a command what it is called in logs; then `argv` is the
+    program, and what only an app object has keeps its default.
+    """
 
     target: str
-    factory: bool
     bind: Address
     management: Address
-    workers: int
-    threads: int
     graceful_timeout_s: int
-    keep_alive_s: int
     ready_path: str
     app_dir: str
     start_timeout_s: float
     drain_delay_s: float
+    interface: str = "command"
+    factory: bool = False
+    workers: int = 1
+    threads: int = 1
+    keep_alive_s: int = 75
+    cwd: str = "."
+    port_env: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option. `parse` raises ValueError with the words that follow the quoted value."""
+    """One option. `parse` raises ValueError with the words that follow the quoted value.
+
+    `only` names the one subcommand that has it.
+    """
 
     name: str
     metavar: str
     default: str
     help: str
     parse: Callable[[str], object]
+    only: str = ""
 
     @property
     def flag(self) -> str:
@@ -89,14 +101,47 @@ def _switch(text: str) -> bool:
     return choices[text.lower()]
 
 
+def _interface(text: str) -> str:
+    if text not in ("auto", "wsgi", "asgi"):
+        raise ValueError("is not one of auto, wsgi and asgi")
+    return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise ValueError("is not a list of variable names")
+    return names
+
+
 _ADDRESS = "HOST:PORT|unix:PATH"
 
 OPTIONS = (
-    Option("factory", "", "false", "MODULE:ATTR is a function that returns the app", _switch),
+    Option(
+        "interface",
+        "auto|wsgi|asgi",
+        "auto",
+        "what MODULE:ATTR is; auto looks at it, which for an ASGI app costs a second import",
+        _interface,
+        only="web",
+    ),
+    Option(
+        "factory",
+        "",
+        "false",
+        "MODULE:ATTR is a function that returns the app",
+        _switch,
+        only="web",
+    ),
+    Option("cwd", "DIR", ".", "folder the program is started in", _directory, only="command"),
+    Option("port_env", "NAME,..", "", "variables that tell the port", _names, only="command"),
     Option("bind", _ADDRESS, "127.0.0.1:8000", "where the app is served", parse_address),
     Option("management", _ADDRESS, "127.0.0.1:9090", "where the probes answer", parse_address),
-    Option("workers", "N", "1", "worker processes", _whole(1, 512)),
-    Option("threads", "N", "8", "threads in each worker process", _whole(1, 1024)),
+    Option("workers", "N", "1", "worker processes", _whole(1, 512), only="web"),
+    Option(
+        "threads", "N", "8", "threads in each worker of a WSGI app", _whole(1, 1024), only="web"
+    ),
     Option(
         "graceful_timeout_s",
         "S",
@@ -111,6 +156,7 @@ OPTIONS = (
         "75",
         "how long an idle connection is kept; longer than the load balancer does",
         _whole(1, 86400),
+        only="web",
     ),
     Option(
         "ready_path",
@@ -119,7 +165,9 @@ OPTIONS = (
         "requested at start until it answers with a status below 500",
         _path,
     ),
-    Option("app_dir", "DIR", ".", "working directory and import path of the app", _directory),
+    Option(
+        "app_dir", "DIR", ".", "import path of the app, and for MODULE:ATTR its folder", _directory
+    ),
     Option("start_timeout_s", "S", "120", "exit 1 when not ready by then", _seconds(0.1, 86400)),
     Option(
         "drain_delay_s",
@@ -133,14 +181,43 @@ OPTIONS = (
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\(.*\))?")
 
 
+def options(command: str) -> tuple[Option, ...]:
+    """The options of one subcommand."""
+    return tuple(option for option in OPTIONS if option.only in ("", command))
+
+
 def make_settings(
     target: str, flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
 ) -> Settings:
-    """Settle every option: flag, else environment variable, else default."""
+    """Settle every option of `web`: flag, else environment variable, else default."""
     if not _TARGET.fullmatch(target):
         raise SettingsError(f"{target!r} is not MODULE:ATTR; write it like myapp.web:app")
-    values: dict[str, object] = {"target": target}
-    for option in OPTIONS:
+    return _settle("web", {"target": target}, flags, environ)
+
+
+def make_command_settings(
+    argv: Sequence[str], flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settle every option of `command`, likewise."""
+    words = list(argv[1:] if argv[:1] == ["--"] else argv)
+    if not words or not words[0]:
+        raise SettingsError("no program is given; write it after --, like -- python app.py")
+    # The name only: arguments may hold a secret, and the target is logged.
+    given = {"target": os.path.basename(words[0]), "argv": tuple(words)}
+    made = _settle("command", given, flags, environ)
+    if not made.bind.port:
+        raise SettingsError(f"--bind {made.bind}: a program listens on HOST:PORT")
+    return made
+
+
+def _settle(
+    command: str,
+    given: Mapping[str, object],
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+) -> Settings:
+    values = dict(given)
+    for option in options(command):
         source, text = option.flag, flags.get(option.name)
         if text is None:
             # A variable set to nothing is how many deploy files say "not set".
@@ -152,5 +229,5 @@ def make_settings(
             raise SettingsError(f"{source}: {text!r} {error}; for example {example}") from None
     if values["bind"] == values["management"]:
         raise SettingsError(f"--bind and --management are both {values['bind']}; make them differ")
-    assert {field.name for field in fields(Settings)} == set(values)
+    assert set(values) <= {field.name for field in fields(Settings)}
     return Settings(**values)  # type: ignore[arg-type]  # each `parse` returns its field's type

@@ -38,12 +38,12 @@ class State:
                 self._reason = "the app has not answered yet"
                 self.probe_wanted.set()
 
-    def worker_gone(self, pid: int) -> None:
+    def worker_gone(self, pid: int, reason: str = "no worker process is alive") -> None:
         """A worker process has ended, whether it had loaded the app or not."""
         with self._lock:
             self._pids.discard(pid)
             if not self._pids:
-                self._reason = "no worker process is alive"
+                self._reason = reason
 
     def server_lost(self, reason: str) -> None:
         """The server process has ended: nothing it or its workers said holds any more."""

@@ -9,19 +9,17 @@ import time
 from collections import deque
 from types import FrameType, TracebackType
 
-from seatrial_runtime import STARTED_S
+from seatrial_runtime import STARTED_S, launch
 from seatrial_runtime.address import inode_of, listen, remove_path
 from seatrial_runtime.channel import Message
 from seatrial_runtime.logs import emit, redact
 from seatrial_runtime.management import Management
 from seatrial_runtime.prober import Prober
 from seatrial_runtime.processes import adopt_orphans
-from seatrial_runtime.server_process import ServerProcess
+from seatrial_runtime.server_process import ServerProcess, kill, reap
 from seatrial_runtime.settings import Settings
 from seatrial_runtime.state import State
 
-_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
-_STEADY_S = 10.0  # A server that lived this long was not part of a crash loop.
 _MAX_BOOT_FAILURES = 5
 _KILL_MARGIN_S = 3.0  # Over the graceful timeout: the arbiter kills its workers first.
 _REFUSE_S = 1.0  # Longest wait for the workers to take what had queued and to refuse the rest.
@@ -33,19 +31,21 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._interface = settings.interface
         self._state = State(STARTED_S, settings.workers)
-        self._listener = listen(settings.bind, "--bind")
+        # A command listens by itself; the socket of an app object outlives its servers.
+        by_itself = settings.interface == "command"
+        self._listener = None if by_itself else listen(settings.bind, "--bind")
         self._bind_inode = inode_of(settings.bind)
         try:
             self._management = listen(settings.management, "--management")
         except BaseException:
-            self._listener.close()
-            remove_path(settings.bind, self._bind_inode)
+            self._close_listener()
             raise
         self._management_inode = inode_of(settings.management)
         self._selector = selectors.DefaultSelector()
-        self._server = ServerProcess(settings, self._listener, self._selector, self._on_message)
-        self._crashes = 0  # In a row, for the backoff.
+        self._servers = self._make_servers()
+        self._changed = False  # From the server of `auto` to the one the app needs.
         self._boot_failures = 0
         self._failure: Message | None = None
         self._errors: deque[str] = deque(maxlen=5)
@@ -53,7 +53,6 @@ class Supervisor:
         self._exit_code: int | None = None
         # Monotonic times at which something is due; None when it is not.
         self._start_limit: float | None = STARTED_S + settings.start_timeout_s
-        self._restart_at: float | None = None
         self._stop_at: float | None = None
         self._refuse_at: float | None = None
         self._kill_at: float | None = None
@@ -67,11 +66,31 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.kill()
-        self._server.reap()
-        self._listener.close()
-        remove_path(self._settings.bind, self._bind_inode)
+        kill(self._servers)
+        reap(self._servers)
+        self._close_listener()
         remove_path(self._settings.management, self._management_inode)
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            remove_path(self._settings.bind, self._bind_inode)
+
+    def _make_servers(self) -> list[ServerProcess]:
+        """gunicorn looks after all workers of a WSGI app; uvicorn's are looked after here."""
+        settings = self._settings
+        if self._listener is None:
+            make = launch.command(settings)
+        else:
+            make = launch.server(settings, self._listener, self._interface)
+        count = settings.workers if self._interface == "asgi" else 1
+        return [ServerProcess(make, self._selector, self._on_message) for _ in range(count)]
+
+    def _start(self, server: ServerProcess) -> None:
+        server.start()
+        if self._interface == "command" and server.pid is not None:
+            # Whether it serves only its answers can tell.
+            self._state.worker_ready(server.pid)
 
     def run(self) -> int:
         """Serve until told to stop or unable to go on; returns the exit code."""
@@ -82,6 +101,7 @@ class Supervisor:
             "info",
             "start",
             app=settings.target,
+            interface=settings.interface,
             bind=str(settings.bind),
             management=str(settings.management),
             workers=settings.workers,
@@ -95,7 +115,8 @@ class Supervisor:
         }
         Management(self._management, views).start()
         Prober(state, settings.bind, settings.ready_path).start()
-        self._server.start()
+        for server in self._servers:
+            self._start(server)
         while self._exit_code is None:
             for key, _ in self._selector.select(self._pause_s()):
                 key.data()
@@ -124,9 +145,8 @@ class Supervisor:
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGCHLD:
-            ended = self._server.reap()
-            if ended is not None:
-                self._on_server_end(ended)
+            for server, pid, how in reap(self._servers):
+                self._on_server_end(server, pid, how)
         elif self._stop_code is None:
             self._state.draining()
             self._stop_code = 0
@@ -143,35 +163,58 @@ class Supervisor:
             self._count_boot_failure()
         elif message.kind == "failed":
             self._failure = message
+        elif message.kind == "interface":
+            self._interface = message.text
         else:
             self._errors.append(redact(message.text))
 
-    def _on_server_end(self, how: str) -> None:
+    def _on_server_end(self, server: ServerProcess, pid: int, how: str) -> None:
         failure, self._failure = self._failure, None
         reason = f"the server process ended: {how}"
         if failure is not None:
             reason = f"the app does not load: {redact(failure.text)}"
-        self._state.server_lost(reason)
+        elif self._interface == "command":
+            reason = f"the program ended: {how}"
+        if len(self._servers) > 1:
+            self._state.worker_gone(pid, reason)
+        else:
+            self._state.server_lost(reason)
+        never_ready = self._stop_code is None and not self._state.ever_ready
         if self._stop_code is not None and self._stop_at is None:
-            self._exit_code = self._stop_code
-        elif failure is not None and self._stop_code is None and not self._state.ever_ready:
+            if not self._running:
+                self._exit_code = self._stop_code
+        elif self._changes_interface:
+            self._change_interface()
+        elif failure is not None and never_ready:
             self._fail(2, reason, failure.hint, failure.traceback)
+        elif self._interface == "command" and never_ready and "SIG" not in how:
+            hint = "what it said last stands above in this log"
+            self._fail(1, f"{reason} before it answered", hint)
         else:
             self._count_boot_failure()
             if self._exit_code is None:
-                self._schedule_restart(reason)
+                emit("error", "server_lost", message=reason, restart_in_s=server.back_off())
 
-    def _schedule_restart(self, reason: str) -> None:
-        now = time.monotonic()
-        if now - self._server.started_s > _STEADY_S:
-            self._crashes = 0
-        backoff_s = min(_FIRST_BACKOFF_S * 2**self._crashes, _LONGEST_BACKOFF_S)
-        self._crashes = min(self._crashes + 1, 16)
-        self._restart_at = now + backoff_s
-        emit("error", "server_lost", message=reason, restart_in_s=backoff_s)
+    @property
+    def _running(self) -> bool:
+        return any(server.pid is not None for server in self._servers)
+
+    @property
+    def _changes_interface(self) -> bool:
+        """Whether a look at the app, in `auto`, found that it needs the other server."""
+        return (
+            self._settings.interface == "auto" and self._interface == "asgi" and (not self._changed)
+        )
+
+    def _change_interface(self) -> None:
+        self._changed = True
+        emit("info", "interface", message="an ASGI app: starting uvicorn")
+        self._servers = self._make_servers()
+        for server in self._servers:
+            self._start(server)
 
     def _count_boot_failure(self) -> None:
-        if self._state.ever_ready or self._stop_code is not None:
+        if self._state.ever_ready or self._stop_code is not None or self._changes_interface:
             return
         self._boot_failures += 1
         if self._boot_failures >= _MAX_BOOT_FAILURES:
@@ -181,21 +224,23 @@ class Supervisor:
     # -- time
 
     def _pause_s(self) -> float | None:
-        due = [self._start_limit, self._restart_at, self._stop_at, self._refuse_at, self._kill_at]
+        due = [self._start_limit, self._stop_at, self._refuse_at, self._kill_at]
+        due += [server.restart_at for server in self._servers]
         times = [moment for moment in due if moment is not None]
         return max(min(times) - time.monotonic(), 0.0) if times else None
 
     def _on_time(self, now: float) -> None:
-        if self._restart_at is not None and now >= self._restart_at:
-            self._restart_at = None
-            self._server.start()
+        for server in self._servers:
+            if server.restart_at is not None and now >= server.restart_at:
+                self._start(server)
         if self._stop_at is not None and now >= self._stop_at:
             self._begin_stop(now)
         if self._refuse_at is not None and now >= self._refuse_at:
             self._refuse_at = None
             with contextlib.suppress(OSError):
                 # The workers do this as soon as they stop; here for one that hangs.
-                self._listener.shutdown(socket.SHUT_RDWR)
+                if self._listener is not None:
+                    self._listener.shutdown(socket.SHUT_RDWR)
         if self._kill_at is not None and now >= self._kill_at and self._exit_code is None:
             emit("warning", "killed", message="the server did not stop in time")
             self._exit_code = self._stop_code
@@ -207,13 +252,17 @@ class Supervisor:
 
     # -- stopping
 
+    def _stop_servers(self) -> None:
+        for server in self._servers:
+            server.stop()
+
     def _begin_stop(self, now: float) -> None:
         """The drain delay is over: finish what is in flight and take nothing new."""
-        self._stop_at = self._restart_at = None
-        if not self._server.running:
+        self._stop_at = None
+        self._stop_servers()
+        if not self._running:
             self._exit_code = self._stop_code
             return
-        self._server.stop()
         self._refuse_at = now + _REFUSE_S
         self._kill_at = now + self._settings.graceful_timeout_s + _KILL_MARGIN_S
 
@@ -221,8 +270,8 @@ class Supervisor:
         """Give up: say why, stop what runs, and exit with `code`."""
         emit("error", "failed", message=message, hint=hint or None, traceback=trace or None)
         self._stop_code = code
-        if not self._server.running:
+        self._stop_servers()
+        if not self._running:
             self._exit_code = code
             return
-        self._server.stop()
         self._kill_at = time.monotonic() + _FAIL_STOP_S

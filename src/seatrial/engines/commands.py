@@ -23,6 +23,16 @@ _PASSED_ON = frozenset(
 )
 
 
+# No telemetry, no browser, no questions: each is the framework's own variable.
+_QUIET = {
+    "STREAMLIT_SERVER_HEADLESS": "true",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+
 def minimal_env(environ: Mapping[str, str]) -> dict[str, str]:
     """The part of `environ` that every child process gets."""
     return {
@@ -61,35 +71,63 @@ def replica_env(
     return env | dict(marked)
 
 
+def measured_env(
+    release: Release, environ: Mapping[str, str], scratch: Path, *, offline: bool, cut: bool
+) -> dict[str, str]:
+    """The environment of a replica that is measured: nothing of the user's but the language.
+
+    `offline` says that the app is to stay off the network, `cut` that it cannot reach it anyway;
+    where it could, clients that honour proxies are led to a port where nobody listens.
+    """
+    known = environment_env(environ, Path(release.python))
+    kept = {"PATH", "VIRTUAL_ENV", "LANG", "LANGUAGE", "TZ"}
+    if not offline:
+        kept |= {
+            name for name in known if "PROXY" in name.upper() or "CERT" in name or "CA_" in name
+        }
+    env = {name: known[name] for name in known if name in kept or name.startswith("LC_")}
+    env |= {"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "tmp")}
+    env |= _QUIET
+    if offline:
+        env |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if offline and not cut:
+        env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+        env |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+        env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1,::1")
+    env |= release.env
+    if release.data_env:
+        env[release.data_env] = release.data_dir
+    return env
+
+
 def replica(release: Release, port: int, management_port: int) -> tuple[str, ...]:
     """One replica under the runtime.
 
     Start it in a folder without Python files: `-m` puts the working directory on `sys.path`,
     where the app's own `gunicorn.py` would shadow the real one.
     """
+    shared = (
+        *("--bind", f"127.0.0.1:{port}"),
+        *("--management", f"127.0.0.1:{management_port}"),
+        *("--graceful-timeout-s", str(release.graceful_timeout_s)),
+        *("--start-timeout-s", f"{release.start_timeout_s:g}"),
+        *("--ready-path", release.ready_path),
+        *("--app-dir", str(Path(release.source_dir, release.app_dir))),
+    )
+    start = (release.python, "-m", "seatrial_runtime")
+    if release.interface == "command":
+        told = ("--port-env", ",".join(release.port_env)) if release.port_env else ()
+        place = ("--cwd", release.source_dir)
+        return (*start, "command", *shared, *place, *told, "--", *release.command)
     return (
-        release.python,
-        "-m",
-        "seatrial_runtime",
+        *start,
         "web",
         release.entry,
+        *("--interface", release.interface),
         *(("--factory",) if release.factory else ()),
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--management",
-        f"127.0.0.1:{management_port}",
-        "--workers",
-        str(release.workers),
-        "--threads",
-        str(release.threads),
-        "--graceful-timeout-s",
-        str(release.graceful_timeout_s),
-        "--start-timeout-s",
-        f"{release.start_timeout_s:g}",
-        "--ready-path",
-        release.ready_path,
-        "--app-dir",
-        str(Path(release.source_dir, release.app_dir)),
+        *shared,
+        *("--workers", str(release.workers)),
+        *("--threads", str(release.threads)),
     )
 
 
@@ -133,8 +171,14 @@ def create_environment(uv: str, interpreter: str, directory: Path) -> tuple[str,
     )
 
 
-def install(uv: str, python: Path, requirements: Path, wheel: Path) -> tuple[str, ...]:
-    """The app's requirements and the runtime in one resolution, so that conflicts show."""
+def install(
+    uv: str, python: Path, requirements: Path, wheel: Path, overrides: Path
+) -> tuple[str, ...]:
+    """The app's requirements and the runtime in one resolution, so that conflicts show.
+
+    `overrides` are the versions of the servers that the runtime was proved with: an app that pins
+    another gunicorn or uvicorn is served by the runtime's all the same.
+    """
     return (
         uv,
         "pip",
@@ -145,8 +189,22 @@ def install(uv: str, python: Path, requirements: Path, wheel: Path) -> tuple[str
         str(python),
         "--requirements",
         str(requirements),
+        "--overrides",
+        str(overrides),
         str(wheel),
     )
+
+
+def install_requirements(uv: str, python: Path, requirements: Path) -> tuple[str, ...]:
+    """The requirements of an app that brings its own server, as it pins it."""
+    start = (uv, "pip", "install", "--no-progress", "--no-python-downloads")
+    return (*start, "--python", str(python), "--requirements", str(requirements))
+
+
+def install_runtime(uv: str, python: Path, wheel: Path) -> tuple[str, ...]:
+    """The runtime alone: what starts a program needs none of the servers."""
+    start = (uv, "pip", "install", "--no-progress", "--no-python-downloads", "--no-deps")
+    return (*start, "--python", str(python), str(wheel))
 
 
 def interpreter_version(python: str) -> tuple[str, ...]:

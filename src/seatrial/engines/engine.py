@@ -9,6 +9,7 @@ import msgspec
 
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.values import Value
+from seatrial.kernel.workload import Interface
 
 Progress = Callable[[str], None]
 """Told one short line for people whenever something visible happens."""
@@ -17,6 +18,8 @@ Progress = Callable[[str], None]
 class Release(Value):
     """Everything an engine needs to run one version of an app; leaves no choice open.
 
+    `entry` is `module:attr` for an app object; where `interface` is `command`, `command` is the
+    program, with `{port}` where its port goes, and `port_env` names variables that tell it too.
     `python` is the interpreter of the app's environment, which has the runtime installed.
     `source_dir` is an immutable copy of the app with its build outputs, `app_dir` the folder in
     it that goes on `sys.path`. `env` is given to the app and may hold secrets: it is never
@@ -26,6 +29,9 @@ class Release(Value):
 
     app: str
     entry: str
+    interface: Interface = "wsgi"
+    command: tuple[str, ...] = ()
+    port_env: tuple[str, ...] = ()
     factory: bool = False
     app_dir: str = "."
     ready_path: str = "/"

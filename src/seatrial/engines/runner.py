@@ -140,15 +140,17 @@ def spawn(
     log: Path,
     steps: Path,
     stdin: bytes = b"",
+    fds: Sequence[int] = (),
 ) -> Identity:
     """Start a process in a session of its own; it lives on when this one ends.
 
     Its output is appended to `log`; `stdin` is handed over through a pipe, so that secrets in
-    it touch neither disk nor command line. Raises ToolError when the program is missing.
+    it touch neither disk nor command line; `fds` are the descriptors it inherits. Raises
+    ToolError when the program is missing.
     """
     with open_log(log) as output:
         source = subprocess.PIPE if stdin else subprocess.DEVNULL
-        child = _popen(argv, cwd=cwd, env=env, output=output, stdin=source)
+        child = _popen(argv, cwd=cwd, env=env, output=output, stdin=source, fds=fds)
     _children[child.pid] = child
     identity = identify(child.pid)
     assert identity is not None, "a child exists until it is waited for"
@@ -188,7 +190,13 @@ def describe_exit(code: int | None) -> str:
 
 
 def _popen(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: IO[bytes], stdin: int
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    output: IO[bytes],
+    stdin: int,
+    fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -199,6 +207,7 @@ def _popen(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=fds,
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         if not cwd.is_dir():
@@ -306,6 +315,14 @@ def http_get(url: str, timeout_s: float) -> tuple[int, bytes]:
 def http_unix(path: Path, method: str, target: str, timeout_s: float) -> tuple[int, bytes]:
     """A request over a UNIX socket; raises as `http_get` does."""
     return _exchange(_UnixConnection(str(path), timeout_s), method, target, str(path))
+
+
+def http_over(sock: socket.socket, target: str, timeout_s: float) -> tuple[int, bytes]:
+    """A GET over a connection that is open already, which is then closed; raises likewise."""
+    sock.settimeout(timeout_s)
+    connection = http.client.HTTPConnection("127.0.0.1", timeout=timeout_s)
+    connection.sock = sock
+    return _exchange(connection, "GET", target, "127.0.0.1")
 
 
 def _exchange(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import socket
 import time
+from collections.abc import Callable
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from seatrial.kernel.errors import DeployError
@@ -18,6 +21,10 @@ _CHUNK = 64 * 1024
 _TARGET_MAX = 2_048
 
 
+Dial = Callable[[], socket.socket]
+"""Opens a connection to the app. Raises OSError when nobody listens."""
+
+
 class Answer(Value):
     """What one request came to. `failure` says why there is no usable answer."""
 
@@ -28,10 +35,37 @@ class Answer(Value):
     failure: str = ""
 
 
-class Client:
-    """Sends one GET after the other to one address."""
+class Caller(Protocol):
+    """What asks the app for one thing after the other, and tells how long each took."""
 
-    def __init__(self, url: str) -> None:
+    def get(self, target: str) -> Answer:
+        """One exchange."""
+
+    def close(self) -> None:
+        """The end of them."""
+
+
+class _Connection(http.client.HTTPConnection):
+    """Opened by `dial` where the app is not reached by its address."""
+
+    def __init__(self, host: str, port: int, dial: Dial | None) -> None:
+        super().__init__(host, port, timeout=REQUEST_S_MAX)
+        self._dial = dial
+
+    def connect(self) -> None:
+        if self._dial is None:
+            super().connect()
+            return
+        self.sock = self._dial()
+        self.sock.settimeout(REQUEST_S_MAX)
+        # As http.client does it: the head and the body of a request must not wait.
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Client:
+    """Sends one GET after the other to one address, over connections that `dial` opens."""
+
+    def __init__(self, url: str, dial: Dial | None = None) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 80
         if parts.scheme != "http" or not _loopback(host):
@@ -40,7 +74,7 @@ class Client:
                 fix="give an http:// address on 127.0.0.1",
             )  # fmt: skip
         self.origin = f"http://{parts.netloc}"
-        self._connection = http.client.HTTPConnection(host, port, timeout=REQUEST_S_MAX)
+        self._connection = _Connection(host, port, dial)
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,245 +1,237 @@
-"""Measuring a booted component: service time of each route, memory of its worker.
+"""Measuring a booted component: service times, memory and its growth, latency under concurrency.
 
-One request at a time over one kept connection, so there is no queueing: what is timed is the
-service time (with the loopback's and this client's own share, about 0.1-0.3 ms).
-
-Each route gets its requests in ten blocks; the blocks of all routes are shuffled with a fixed
-seed. So routes are interleaved (a slow minute of the machine is spread over all of them), while
-inside a block only one route is asked: the workers' processor time, read before and after the
-block, is that route's. A block begins with one request that is not counted, which takes the
-change from another route.
+In this order: memory at idle; example URLs; a warm-up of every route; the timed blocks, with the
+memory read between them; more requests, until there are enough to see memory grow; and the
+busiest route with 1 to 16 requests in flight.
 """
 
 from __future__ import annotations
 
-import random
-import statistics
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import psutil
 from msgspec.structs import replace
 
-from seatrial.kernel.workload import Component, Measured, Proof, Route, ServiceTime
-from seatrial.profiler.client import Answer, Client
-from seatrial.profiler.crawl import changes_data, discover
-from seatrial.profiler.templates import parameters
+from seatrial.kernel.values import Value
+from seatrial.kernel.workload import Component, Concurrency, Measured, Proof, Route
+from seatrial.profiler import measure_routes
+from seatrial.profiler.client import Caller, Client, Dial
+from seatrial.profiler.concurrency import sweep
+from seatrial.profiler.crawl import discover
+from seatrial.profiler.measure_memory import growth_mib_per_1000, memory_mib, worker_mib
+from seatrial.profiler.measure_routes import Pids, Progress, Run
+from seatrial.profiler.streamlit import PATH
 
-WARM_UP = 10
-BLOCKS = 10
-REQUESTS_MIN = 5
-ROUTE_S_MAX = 30.0
-SEED = 20_260_101
-QUANTILES = 40
-MIB = 1024**2
-
-Progress = Callable[[str, float], None]
-Pids = Callable[[], Sequence[int]]
+GROWTH_REQUESTS = 1_000
+GROWTH_S_MAX = 15.0
+SAMPLE_EVERY_S = 0.1
+TIME_S = 600.0
+CALLERS = 8
+"""Connections that warm several workers up at a time, so that each gets some."""
 
 
-class _Run:
-    """One route while it is measured."""
+class Subject(Value):
+    """What is measured: where it answers, and its processes.
 
-    def __init__(self, route: Route, examples: Sequence[str]) -> None:
-        self.route = route
-        self.examples = tuple(examples)
-        self.blocks: list[int] = []
-        self.wall_ms: list[float] = []
-        self.bytes: list[int] = []
-        self.cpu_s = 0.0
-        self.cpu_requests = 0
-        self.failure = ""
-        self._turn = 0
+    `workers` are those that serve; `tree` all of them, with what looks after them. `dial` opens
+    a connection where `url` does not lead to the app by itself.
+    """
 
-    def next_target(self) -> str:
-        """The examples in turn."""
-        self._turn += 1
-        return self.examples[(self._turn - 1) % len(self.examples)]
+    url: str
+    dial: Dial | None = None
+    workers: Pids
+    tree: Pids
+    boot_s: float
+
+
+class Taken(Value):
+    """A measured component, and the memory of all its processes once it was warm, in MiB."""
+
+    component: Component
+    warm_mib: float
+
+
+def front(component: Component) -> Component:
+    """The component with the routes that are not in its source.
+
+    A command may have no routes in the source: its front page is one, and for Streamlit the run
+    of its script.
+    """
+    if component.interface != "command" or any("GET" in r.methods for r in component.routes):
+        return component
+
+    def route(path: str, method: str, endpoint: str, note: str) -> Route:
+        proof = Proof(kind="assumed", rule="measure.front", note=note)
+        return Route(path=path, methods=(method,), endpoint=endpoint, proof=proof)
+
+    added = [route("/", "GET", "front page", f"every {component.framework} app has one")]
+    if component.framework == "streamlit":
+        added.append(route(PATH, "WEBSOCKET", "script run", "what a browser asks of Streamlit"))
+    return replace(component, routes=(*component.routes, *added))
 
 
 def measure(
     component: Component,
-    url: str,
-    worker_pids: Pids,
-    boot_s: float,
+    subject: Subject,
+    *,
     machine: str,
     examples: Mapping[str, str],
+    weights: Mapping[str, float] | None = None,
     requests_per_route: int = 200,
+    time_s: float = TIME_S,
+    note: str = "",
     progress: Progress = lambda path, share: None,
-) -> Component:
-    """The component with its service times and memory.
+) -> Taken:
+    """Measure a component that runs with one worker.
 
-    The app runs at `url` with one worker, whose process ids `worker_pids` tells. Routes that
-    cannot be measured say why in `unmeasured`. Raises `DeployError` when the app ends.
+    `weights` tell how often a route is asked, which decides on the busiest one. Routes that
+    cannot be measured say why in `unmeasured`; `note` is added to the proof. Takes at most about
+    `time_s` seconds, and then tells of what it came to. Raises `DeployError` when the app ends.
     """
-    idle = _memory_mib(worker_pids())
-    client = Client(url)
-    try:
-        asked = [route for route in component.routes if "GET" in route.methods]
-        progress("looking for example URLs", 0.0)
-        found = discover(asked, examples, client.get, client.origin)
-        runs: list[_Run] = []
-        reasons: dict[int, str] = {}
-        for position, route in enumerate(component.routes):
-            paths = _targets(route, found)
-            if isinstance(paths, str):
-                reasons[position] = paths
-            else:
-                runs.append(_Run(route, paths))
+    began = time.monotonic()
+    idle = worker_mib(subject.workers())
+    runs, reasons = _prepare(component.routes, subject, examples, progress)
+    with _callers(runs) as callers:
+        route_s = _share(time_s, len(runs))
         for done, run in enumerate(runs):
             progress(run.route.path, 0.1 * done / len(runs))
-            _warm_up(client, run, requests_per_route)
-        _blocks(client, [run for run in runs if not run.failure], worker_pids, progress)
-    finally:
-        client.close()
-    worker = _memory_mib(worker_pids())
-    by_route = {id(run.route): run for run in runs}
+            measure_routes.warm_up(callers[id(run)], run, requests_per_route, route_s)
+        warm = memory_mib(subject.tree())
+        memory = _Memory(subject.workers, runs)
+
+        def after_block(run: Run, share: float) -> None:
+            memory.sample()
+            progress(run.route.path, 0.1 + 0.6 * share)
+
+        good = [run for run in runs if not run.failure]
+        deadline = began + 0.7 * time_s
+        measure_routes.measure_blocks(callers, good, subject.workers, deadline, after_block)
+        _more(callers, [run for run in runs if not run.failure], memory, began + 0.8 * time_s)
+    worker = worker_mib(subject.workers())
+    by_run = {id(run): measure_routes.result(run) for run in runs}
+    waiting = iter(runs)
     routes = tuple(
         replace(route, unmeasured=reasons[position], service_time=None)
         if position in reasons
-        else _result(by_route[id(route)])
+        else by_run[id(next(waiting))]
         for position, route in enumerate(component.routes)
     )
+    progress("in parallel", 0.8)
+    busiest, curve = _busiest(runs, by_run, weights or {}, began + time_s)
     timed = [route.service_time for route in routes if route.service_time is not None]
-    note = f"{sum(t.requests for t in timed)} requests to {len(timed)} routes, one at a time"
-    return replace(
-        component,
-        routes=routes,
-        measured=Measured(
-            boot_s=boot_s, memory_mib_worker=worker, memory_mib_idle=idle, machine=machine,
-            proof=Proof(kind="measured", rule="measure.boot", note=note),
+    said = f"{sum(t.requests for t in timed)} requests to {len(timed)} routes, one at a time"
+    measured = Measured(
+        boot_s=subject.boot_s, memory_mib_worker=worker, memory_mib_idle=idle,
+        memory_mib_per_1000_requests=growth_mib_per_1000(memory.samples),
+        concurrency_route=busiest, concurrency=curve, machine=machine,
+        proof=Proof(
+            kind="measured", rule="measure.boot", note="; ".join(filter(None, (said, note)))
         ),
     )  # fmt: skip
+    return Taken(component=replace(component, routes=routes, measured=measured), warm_mib=warm)
 
 
-def _targets(route: Route, found: Mapping[str, Sequence[str]]) -> Sequence[str] | str:
-    """The paths to ask for a route, or why there are none."""
-    if "GET" not in route.methods:
-        return f"{', '.join(route.methods)}: only GET routes are measured"
-    if route.path in found:
-        return found[route.path]
-    how = f'give an example in seatrial.toml: [app.examples] "{route.path}" = "/..."'
-    if changes_data(route.path):
-        return f"its path reads as if it changed data; {how}"
-    if parameters(route.path):
-        return f"no example URL was found; {how}"
-    return (route.path,)
+def warmed_mib(
+    component: Component, subject: Subject, examples: Mapping[str, str], workers: int
+) -> float:
+    """Memory of all processes in MiB after every one of `workers` was warmed up likewise."""
+    runs, _ = _prepare(component.routes, subject, examples, lambda path, share: None)
+
+    def warm(run: Run) -> None:
+        own = Run(run.route, run.targets, run.opened)
+        caller = own.opened()
+        with contextlib.closing(caller):
+            for _ in range(workers * measure_routes.WARM_UP // CALLERS + 1):
+                if own.ask(caller) is None:
+                    return
+
+    for run in runs:
+        threads = [threading.Thread(target=warm, args=(run,)) for _ in range(CALLERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return memory_mib(subject.tree())
 
 
-def _check(run: _Run, answer: Answer, target: str) -> bool:
-    """Whether an answer counts; redirects do, they are not followed."""
-    if answer.failure:
-        run.failure = f"GET {target}: {answer.failure}"
-    elif answer.status >= 400:
-        run.failure = f"GET {target} answered {answer.status}"
-    return not run.failure
+def _share(time_s: float, runs: int) -> float:
+    return min(measure_routes.ROUTE_S_MAX, 0.6 * time_s / max(runs, 1))
 
 
-def _warm_up(client: Client, run: _Run, requests: int) -> None:
-    """Ask a route a few times, and settle how many requests its time allows."""
-    walls: list[float] = []
-    began = time.monotonic()
-    for _ in range(max(WARM_UP, len(run.examples))):
-        target = run.next_target()
-        answer = client.get(target)
-        if not _check(run, answer, target):
-            return
-        walls.append(answer.wall_ms)
-        if time.monotonic() - began > ROUTE_S_MAX / 2:
-            break
-    typical_s = statistics.median(walls) / 1000
-    affordable = int(ROUTE_S_MAX / typical_s) if typical_s > 0 else requests
-    wanted = max(REQUESTS_MIN, min(requests, affordable))
-    blocks = min(BLOCKS, wanted)
-    run.blocks = [wanted // blocks + (i < wanted % blocks) for i in range(blocks)]
+def _prepare(
+    routes: Sequence[Route], subject: Subject, examples: Mapping[str, str], progress: Progress
+) -> tuple[list[Run], dict[int, str]]:
+    progress("looking for example URLs", 0.0)
+    client = Client(subject.url, subject.dial)
+    with contextlib.closing(client):
+        asked = [route for route in routes if "GET" in route.methods]
+        found = discover(asked, examples, client.get, client.origin)
+    return measure_routes.runs_of(routes, found, subject.url, subject.dial)
 
 
-def _blocks(client: Client, runs: list[_Run], worker_pids: Pids, progress: Progress) -> None:
-    order = [(run, size) for run in runs for size in run.blocks]
-    random.Random(SEED).shuffle(order)
-    for done, (run, size) in enumerate(order):
-        progress(run.route.path, 0.1 + 0.9 * done / len(order))
-        spent_s = sum(run.wall_ms) / 1000
-        # Slower than in the warm-up: what was measured until here has to do.
-        if run.failure or (spent_s > 2 * ROUTE_S_MAX and len(run.wall_ms) >= REQUESTS_MIN):
-            continue
-        _block(client, run, size, worker_pids)
+@contextlib.contextmanager
+def _callers(runs: Sequence[Run]) -> Iterator[dict[int, Caller]]:
+    """One caller for each run; those of plain requests share one kept connection."""
+    with contextlib.ExitStack() as stack:
+        shared: dict[object, Caller] = {}
+        for run in runs:
+            if run.opened not in shared:
+                shared[run.opened] = stack.enter_context(contextlib.closing(run.opened()))
+        yield {id(run): shared[run.opened] for run in runs}
 
 
-def _block(client: Client, run: _Run, size: int, worker_pids: Pids) -> None:
-    target = run.next_target()
-    if not _check(run, client.get(target), target):
-        return
-    before = _cpu_s(worker_pids())
-    for _ in range(size):
-        target = run.next_target()
-        answer = client.get(target)
-        if not _check(run, answer, target):
-            return
-        run.wall_ms.append(answer.wall_ms)
-        run.bytes.append(len(answer.body))
-    after = _cpu_s(worker_pids())
-    # When the worker was replaced meanwhile, its processor time is not known.
-    if before and before.keys() == after.keys():
-        run.cpu_s += sum(after.values()) - sum(before.values())
-        run.cpu_requests += size
+class _Memory:
+    """Memory of the workers while they serve, not read more often than it is worth."""
+
+    def __init__(self, workers: Pids, runs: Sequence[Run]) -> None:
+        self._workers, self._runs = workers, runs
+        self._due = 0.0
+        self.samples: list[tuple[int, float]] = []
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far."""
+        return sum(run.asked for run in self._runs)
+
+    def sample(self) -> None:
+        """Read it, when it is time."""
+        now = time.monotonic()
+        if now >= self._due:
+            found = worker_mib(self._workers())
+            if found:
+                self.samples.append((self.requests, found))
+            self._due = time.monotonic() + SAMPLE_EVERY_S
 
 
-def _result(run: _Run) -> Route:
-    if run.failure or len(run.wall_ms) < REQUESTS_MIN:
-        why = run.failure or "too few answers"
-        return replace(run.route, examples=run.examples, unmeasured=why, service_time=None)
-    if not run.cpu_requests:
-        why = "the worker's processor time could not be read"
-        return replace(run.route, examples=run.examples, unmeasured=why, service_time=None)
-    mean = statistics.fmean(run.wall_ms)
-    cuts = statistics.quantiles(run.wall_ms, n=2 * QUANTILES, method="inclusive")
-    return replace(
-        run.route, examples=run.examples, unmeasured="",
-        service_time=ServiceTime(
-            requests=len(run.wall_ms),
-            mean_ms=round(mean, 4),
-            cpu_ms_mean=round(run.cpu_s * 1000 / run.cpu_requests, 4),
-            scv=round(statistics.pvariance(run.wall_ms) / mean**2, 6),
-            # Every second of 79 cuts: 1/80, 3/80, ... are the mid-quantiles of 40.
-            quantiles_ms=tuple(round(cut, 4) for cut in cuts[::2]),
-            response_bytes_mean=round(statistics.fmean(run.bytes), 1),
-        ),
-    )  # fmt: skip
+def _more(callers: Mapping[int, Caller], runs: list[Run], memory: _Memory, limit: float) -> None:
+    """More requests to all routes in turn, untimed, until there are enough to see a leak."""
+    deadline = min(limit, time.monotonic() + GROWTH_S_MAX)
+    wanted = memory.requests + GROWTH_REQUESTS
+    while runs and memory.requests < wanted and time.monotonic() < deadline:
+        for run in runs:
+            counted, failed = len(run.wall_ms), run.failure
+            answer = run.ask(callers[id(run)])
+            assert len(run.wall_ms) == counted
+            if answer is None:
+                run.failure = failed  # What was measured before still holds.
+                return
+        memory.sample()
 
 
-def _cpu_s(pids: Sequence[int]) -> dict[int, float]:
-    """Processor time of each process so far, in seconds.
-
-    Linux has a clock for each process, exact to the nanosecond; its id is made of the process
-    id as the kernel's `MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED)` does
-    (include/linux/posix-timers_types.h). Elsewhere psutil tells, in steps of the scheduler's
-    tick.
-    """
-    found: dict[int, float] = {}
-    for pid in pids:
-        try:
-            if psutil.LINUX:
-                found[pid] = time.clock_gettime(~pid << 3 | 2)
-            else:
-                times = psutil.Process(pid).cpu_times()
-                found[pid] = times.user + times.system
-        except (OSError, psutil.Error):
-            continue
-    return found
-
-
-def _memory_mib(pids: Sequence[int]) -> float:
-    """Memory of one worker: proportional set size, else unique, else resident; 0 when unknown."""
-    sizes: list[int] = []
-    for pid in pids:
-        try:
-            process = psutil.Process(pid)
-            try:
-                full = process.memory_full_info()
-                sizes.append(int(getattr(full, "pss", 0) or full.uss))
-            except psutil.AccessDenied:
-                sizes.append(process.memory_info().rss)
-        except psutil.Error:
-            continue
-    return round(statistics.fmean(sizes) / MIB, 2) if sizes else 0.0
+def _busiest(
+    runs: Sequence[Run], routes: Mapping[int, Route], weights: Mapping[str, float], limit: float
+) -> tuple[str, tuple[Concurrency, ...]]:
+    """The route that takes most of a worker's time, and its latency under concurrency."""
+    found: list[tuple[float, Run]] = []
+    for run in runs:
+        timed = routes[id(run)].service_time
+        if timed is not None:
+            weight = weights.get(run.route.path, 0.0 if weights else 1.0)
+            found.append((weight * timed.mean_ms, run))
+    if not found:
+        return "", ()
+    run = max(found, key=lambda one: one[0])[1]
+    curve = sweep(run.opened, run.targets, limit)
+    return (run.route.path, curve) if curve else ("", ())

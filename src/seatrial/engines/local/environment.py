@@ -7,16 +7,20 @@ so a preparation that was cut short is made again and a finished one is used as 
 from __future__ import annotations
 
 import contextlib
+import email
 import hashlib
+import io
 import os
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import uv
 from filelock import FileLock, Timeout
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
@@ -59,9 +63,11 @@ def prepare(
     runner.open_log(layout.log("prepare")).close()
     interpreter, version = _interpreter(layout, workload)
     requirements = sources.requirements(app_dir, workload)
+    serves = any(c.kind == "web" and c.interface != "command" for c in workload.components)
     key = _digest(
-        *requirements.texts, version.encode(), runtime_wheel[1], runtime_wheel[0].encode()
-    )
+        *requirements.texts, version.encode(), runtime_wheel[1], runtime_wheel[0].encode(),
+        b"servers" if serves else b"",
+    )  # fmt: skip
     files = sources.listing(app_dir, progress)
     parts = [workload.source_digest, key, repr(workload.build), repr(files.fingerprint)]
     name = f"{workload.source_digest}-{_digest(*(part.encode() for part in parts))[:8]}"
@@ -79,7 +85,7 @@ def prepare(
             install_from = source_dir / requirements.file if requirements.file else None
             python = _environment(
                 layout, environment, interpreter, install_from, requirements.text,
-                runtime_wheel, progress,
+                runtime_wheel, serves, progress,
             )  # fmt: skip
         if fresh:
             _build(layout, workload, python, source_dir, progress)
@@ -119,6 +125,7 @@ def _environment(
     requirements: Path | None,
     text: str,
     wheel: tuple[str, bytes],
+    serves: bool,
     progress: Progress,
 ) -> Path:
     python = directory / "bin" / "python"
@@ -140,13 +147,30 @@ def _environment(
             requirements = directory / "seatrial" / "requirements.txt"
             write_atomic(requirements, text.encode())
         progress("Installing the app's dependencies")
-        argv = commands.install(binary, python, requirements, wheel_path)
-        # In the folder of the requirements, which may name others relative to it.
-        _run(layout, argv, requirements.parent, _tool_env(), "installing", progress)
+        steps = [
+            commands.install_requirements(binary, python, requirements),
+            commands.install_runtime(binary, python, wheel_path),
+        ]
+        if serves:
+            overrides = directory / "seatrial" / "overrides.txt"
+            write_atomic(overrides, _pins(content))
+            steps = [commands.install(binary, python, requirements, wheel_path, overrides)]
+        for argv in steps:
+            # In the folder of the requirements, which may name others relative to it.
+            _run(layout, argv, requirements.parent, _tool_env(), "installing", progress)
         write_atomic(directory / _COMPLETE, b"")
     except OSError as error:
         runner.storage_error(directory, error)
     return python
+
+
+def _pins(wheel: bytes) -> bytes:
+    """The requirements of a wheel that name one version, one a line."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        name = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        told = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    pinned = [one for one in told if any(s.operator == "==" for s in Requirement(one).specifier)]
+    return "".join(f"{one}\n" for one in pinned).encode()
 
 
 def _starts(layout: Layout, python: Path) -> bool:

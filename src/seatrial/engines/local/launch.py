@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from seatrial.engines import commands, runner
@@ -40,6 +41,14 @@ class Readiness(Value):
     started: bool = False
     reason: str = ""
     boot_s: float | None = None
+
+
+Get = Callable[[int, str], tuple[int, bytes]]
+"""Asks a loopback port for a path; raises TransientError when it does not answer."""
+
+
+def _get(port: int, target: str) -> tuple[int, bytes]:
+    return runner.http_get(f"http://127.0.0.1:{port}{target}", 2.0)
 
 
 def proxy_binary() -> str:
@@ -139,11 +148,10 @@ def endpoints_file(layout: Layout) -> Path:
     return layout.endpoints / "replicas.json"
 
 
-def ask_replica(management_port: int, timeout_s: float = 2.0) -> Readiness:
+def ask_replica(management_port: int, get: Get = _get) -> Readiness:
     """What a replica says of itself; not ready, with the reason, when it does not answer."""
-    url = f"http://127.0.0.1:{management_port}/ready"
     try:
-        status, body = runner.http_get(url, timeout_s)
+        status, body = get(management_port, "/ready")
         told = json.loads(body)
         boot_s, reason = told.get("boot_s"), str(told.get("reason", ""))[:500]
     except TransientError as error:
@@ -158,9 +166,9 @@ def ask_replica(management_port: int, timeout_s: float = 2.0) -> Readiness:
     )
 
 
-def ask_worker_pids(management_port: int, timeout_s: float = 2.0) -> tuple[int, ...]:
+def ask_worker_pids(management_port: int, get: Get = _get) -> tuple[int, ...]:
     """The pids of the workers of one replica. Raises TransientError when it does not answer."""
-    _, body = runner.http_get(f"http://127.0.0.1:{management_port}/workers", timeout_s)
+    _, body = get(management_port, "/workers")
     return tuple(int(pid) for pid in json.loads(body)["pids"])
 
 

@@ -1,0 +1,61 @@
+"""ASGI apps as their authors might write them; none knows about seatrial."""
+
+import asyncio
+import os
+import sys
+import time
+
+state = {"started": False}
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                state["started"] = True
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                print("lifespan over", flush=True)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+    path, text = scope["path"], "hello"
+    if path.startswith("/sleep/"):
+        await asyncio.sleep(float(path.removeprefix("/sleep/")))
+    elif path == "/block":
+        time.sleep(3)
+    elif path == "/raise":
+        raise RuntimeError("the app failed")
+    elif path == "/die":
+        os._exit(int(scope["query_string"]))
+    elif path == "/started":
+        text = str(state["started"])
+    elif path == "/pid":
+        text = str(os.getpid())
+    elif path == "/argv":
+        text = " ".join(sys.argv)
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+def create_app():
+    return app
+
+
+async def no_lifespan(scope, receive, send):
+    assert scope["type"] == "http"
+    await app(scope, receive, send)
+
+
+def old_style(scope):
+    async def instance(receive, send):
+        await app(scope, receive, send)
+
+    return instance
+
+
+async def broken_start(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no model file"})
