@@ -9,6 +9,8 @@ import pytest
 
 from seatrial.profiler.source import Source
 
+collect_ignore_glob = ["apps/*"]  # the apps have tests of their own
+
 Files = dict[str, str | bytes]
 
 

@@ -4,91 +4,215 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace as with_paths
+
+from msgspec.structs import replace
 
 from seatrial.kernel.demand import AppSettings
-from seatrial.kernel.errors import AppError, SettingsError
-from seatrial.kernel.workload import Component, Fact, Proof, Workload
+from seatrial.kernel.errors import SettingsError
+from seatrial.kernel.workload import Component, ComponentKind, Fact, Workload
+from seatrial.profiler import components, declared, dependencies, routes
+from seatrial.profiler.candidates import app_thing
+from seatrial.profiler.components import servers as model_servers
+from seatrial.profiler.declared.start import Start
+from seatrial.profiler.dependencies import imports
 from seatrial.profiler.detectors import (
-    dependencies,
+    addresses,
+    commands,
     env,
-    flask_app,
-    memory,
+    exposure,
+    gpu,
+    habits,
+    health,
+    injection,
+    llm,
+    llm_models,
+    ml,
+    ml_unsafe,
     models,
-    routes,
+    secret_keys,
+    secrets,
+    servers,
     services,
+    size,
     state,
+    streaming,
+    system,
+    time,
+    timeouts,
+    uploads,
 )
-from seatrial.profiler.entry import Entry, choose
-from seatrial.profiler.modules import join
+from seatrial.profiler.entry import choose
+from seatrial.profiler.interpret import Interpreter
+from seatrial.profiler.modules import join, parent
+from seatrial.profiler.part import Part
 from seatrial.profiler.reach import reachable
+from seatrial.profiler.resolve import Entry
+from seatrial.profiler.rules import fact
 from seatrial.profiler.source import Source
 
-PORT = 8000
 SKIPPED_TOLD_MAX = 50
+RUNNING = ("worker", "scheduler", "model")
 
-FACTS: tuple[Callable[[Source, Sequence[str]], tuple[Fact, ...]], ...] = (
-    routes.unread_extensions,
-    env.detect,
-    models.detect,
+FACTS: tuple[Callable[[Part], Iterable[Fact]], ...] = (
+    routes.detect, imports.detect, system.detect,
+    env.detect, secrets.detect, secret_keys.detect,
+    models.detect, ml.detect, ml_unsafe.detect, llm.detect, llm_models.detect,
+    model_servers.detect,
+    size.detect, gpu.detect,
     state.detect,
-    memory.detect,
-)
+    time.detect, timeouts.detect, streaming.detect, uploads.detect,
+    habits.detect, exposure.detect, addresses.detect, injection.detect, servers.detect,
+)  # fmt: skip
+"""The detectors, in the order in which their facts are told."""
 
 
 def profile(source: Source, settings: AppSettings) -> Workload:
     """The workload of the app in `source`; the same source and settings give the same bytes.
 
-    Raises `AppError` when there is no Flask app or a declared entry does not lead to one, and
+    Raises `AppError` when there is no app or a declared entry does not lead to one, and
     `SettingsError` when a build command cannot be split into words.
     """
     build = _build(settings.build)
-    entry = choose(source, settings)
-    app, complete = flask_app.app_thing(source, entry.path, entry.attr)
-    if app is None:
-        raise AppError(
-            f"{entry.name} is not a Flask app when it is read by itself", where=entry.path,
-            fix='name the app in seatrial.toml:\n[app]\nentry = "module:attr"',
-        )  # fmt: skip
-    paths = reachable(source, entry.path)
-    found = routes.collect(app)
-    install = dependencies.detect(source)
-    facts = [*entry.facts, *found.facts, *install.facts]
-    if not complete:
-        facts.append(_incomplete(entry))
-    for detect in FACTS:
-        facts += detect(source, paths)
-    facts += _undeclared(source, entry, install)
-    used = services.detect(source, paths, install.dependencies)
-    web = Component(
-        name="web", kind="web", framework="flask", entry=entry.name, factory=entry.factory,
-        app_dir=entry.app_dir, command=_command(entry), port=PORT,
-        facts=(*facts, *_skipped(source)), routes=found.routes, services=used,
-    )  # fmt: skip
+    starts = declared.detect(source)
+
+    def works() -> bool:
+        alone = components.detect(source, starts, (), dependencies.detect(source))
+        return any(one.kind in RUNNING for one in alone)
+
+    entries = choose(source, settings, starts, works)
+    install = dependencies.detect(source, parent(entries[0].path) if entries else ".")
+    made: list[Component] = []
+    inside: set[str] = set()
+    for entry in entries:
+        component, paths = _component(source, entry, install, starts, main=not made)
+        made.append(component)
+        inside.update(paths)
+    for one in components.detect(source, starts, inside, install):
+        made.append(_background(source, one, install, starts, inside, main=not made))
     return Workload(
         app=settings.name or _name(source), source_digest=source.digest,
         python_requires=install.python_requires, dependencies=install.dependencies,
-        requirements_file=install.requirements_file, build=build, components=(web,),
+        requirements_file=install.requirements_file, build=build, components=tuple(made),
     )  # fmt: skip
 
 
-def _command(entry: Entry) -> tuple[str, ...]:
-    command = ["seatrial-run", "web", entry.name]
-    if entry.factory:
-        command.append("--factory")
-    if entry.app_dir != ".":
-        command += ["--app-dir", entry.app_dir]
-    return (*command, "--bind", "127.0.0.1:{port}")
+def _component(
+    source: Source,
+    entry: Entry,
+    install: dependencies.Install,
+    starts: Sequence[Start],
+    *,
+    main: bool,
+) -> tuple[Component, tuple[str, ...]]:
+    """A component of the app's own entry: how it starts, its routes, its files' facts; and the
+    files it may run."""
+    kind: ComponentKind = "web" if entry.is_web else "worker"
+    framework = entry.framework
+    app, machine = app_thing(source, entry.path, entry.attr, entry.factory)
+    found = routes.collect(framework.name, app, machine, entry.path)
+    part = Part(
+        source=source, name=entry.process or kind, kind=kind, framework=framework.name,
+        entry=entry.name, paths=_paths(source, entry, machine),
+        dependencies={one.name: one for one in install.dependencies}, main=main,
+    )  # fmt: skip
+    facts = list(entry.facts)
+    if machine.exhausted:
+        facts.append(fact(
+            "routes.unread", entry.name,
+            "the program is too long to be walked to its end; routes may be missing",
+            file=entry.path,
+        ))  # fmt: skip
+    facts += found.facts
+    facts += commands.detect(part, starts)
+    facts += _facts(part, install)
+    if kind == "web":
+        facts += health.detect(part, found.routes)
+    component = Component(
+        name=part.name, kind=kind, framework=framework.name, interface=framework.interface,
+        entry=entry.name, factory=entry.factory, app_dir=entry.app_dir, command=command(entry),
+        port=(entry.port or framework.port) if kind == "web" else 0,
+        facts=tuple(facts), routes=found.routes, services=services.detect(part),
+    )  # fmt: skip
+    return component, part.paths
+
+
+def _paths(source: Source, entry: Entry, machine: Interpreter) -> tuple[str, ...]:
+    """The files an entry may run: what it imports, what it names for the framework to import
+    (Django's settings and views), and the pages beside a Streamlit app."""
+    starts = [entry.path, *(one.path for one in machine.modules.values())]
+    if entry.framework.name == "streamlit":
+        pages = join(parent(entry.path), "pages")
+        starts += [path for path in source.python_files if parent(path) == pages]
+    found: set[str] = set()
+    for path in starts:
+        if path and path not in found:
+            found.update(reachable(source, path))
+    return tuple(sorted(found))
+
+
+def _background(
+    source: Source,
+    component: Component,
+    install: dependencies.Install,
+    starts: Sequence[Start],
+    inside: Collection[str],
+    *,
+    main: bool,
+) -> Component:
+    """A background component with the facts of the files that only it may run."""
+    path = components.entry_path(source, component)
+    part = Part(
+        source=source, name=component.name, kind=component.kind, framework=component.framework,
+        entry=component.entry, paths=reachable(source, path) if path else (),
+        dependencies={one.name: one for one in install.dependencies}, main=main,
+    )  # fmt: skip
+    own = tuple(path for path in part.paths if path not in inside)
+    facts = [*component.facts, *(commands.detect(part, starts) if main else ())]
+    facts += _facts(with_paths(part, paths=own), install)
+    used = services.detect(part) if path else ()
+    return replace(component, facts=tuple(facts), services=used)
+
+
+def _facts(part: Part, install: dependencies.Install) -> list[Fact]:
+    facts = list(install.facts) if part.main else []
+    for detect in FACTS if part.main or part.paths else ():
+        facts += detect(part)
+    return [*facts, *_skipped(part.source)] if part.main else facts
+
+
+def command(entry: Entry) -> tuple[str, ...]:
+    """The start command as the framework's own documentation gives it."""
+    if entry.script:
+        return (entry.script,)
+    if entry.words:
+        return entry.words
+    if entry.name.startswith("-m "):
+        return ("python", "-m", entry.name[3:])
+    named = entry.name
+    wsgi = entry.framework.interface == "wsgi"
+    extra: list[str] = []
+    if entry.factory and entry.framework.names_object:
+        named, extra = (f"{named}()", []) if wsgi else (named, ["--factory"])
+    if entry.framework.names_object and entry.app_dir != ".":
+        extra += ["--pythonpath" if wsgi else "--app-dir", entry.app_dir]
+    folder = entry.path.rpartition("/")[0].rpartition("/")[0] or "."
+    values = {
+        "{entry}": named, "{file}": entry.path, "{attr}": entry.attr, "{module}": entry.module,
+        "{folder}": folder, "{app_dir}": entry.app_dir,
+    }  # fmt: skip
+    return (*(values.get(word, word) for word in entry.framework.start), *extra)
 
 
 def _build(commands: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     build: list[tuple[str, ...]] = []
-    for command in commands:
+    for line in commands:
         try:
-            words = tuple(shlex.split(command))
+            words = tuple(shlex.split(line))
         except ValueError as error:
             raise SettingsError(
-                f"the build command {command!r} cannot be split into words: {error}",
+                f"the build command {line!r} cannot be split into words: {error}",
                 where="seatrial.toml [app] build", fix="close its quotes",
             ) from None  # fmt: skip
         if words:
@@ -102,36 +226,9 @@ def _name(source: Source) -> str:
     return name[:40].strip("-") or "app"
 
 
-def _incomplete(entry: Entry) -> Fact:
-    return Fact(
-        rule="routes.unread", subject=entry.name,
-        value="the program is too long to be walked to its end; routes may be missing",
-        proof=Proof(kind="source", rule="routes.unread", file=entry.path),
-    )  # fmt: skip
-
-
-def _undeclared(source: Source, entry: Entry, install: dependencies.Install) -> tuple[Fact, ...]:
-    """Flask itself is imported: when nothing installs it the app cannot start."""
-    brings = {"flask", "apiflask", "flask-openapi3"}
-    names = {dependency.name for dependency in install.dependencies}
-    if names & brings or any(name.startswith("flask-") for name in names):
-        return ()
-    file = install.requirements_file or join(entry.app_dir, "requirements.txt")
-    return (
-        Fact(
-            rule="dependencies.undeclared", subject="flask",
-            value="the app imports it and nothing asks for it", confidence=0.9,
-            proof=Proof(kind="source", rule="dependencies.undeclared", file=file),
-        ),
-    )  # fmt: skip
-
-
 def _skipped(source: Source) -> list[Fact]:
     """What was not read, so that nobody takes silence for absence."""
     return [
-        Fact(
-            rule="source.skipped", subject=skip.path, value=skip.reason,
-            proof=Proof(kind="source", rule="source.skipped", file=skip.path),
-        )
+        fact("source.skipped", skip.path, skip.reason, file=skip.path)
         for skip in source.skipped[:SKIPPED_TOLD_MAX]
-    ]  # fmt: skip
+    ]

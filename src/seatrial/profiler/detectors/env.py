@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from seatrial.kernel.values import Value
-from seatrial.kernel.workload import Fact, Proof
-from seatrial.profiler.reach import aliases, full_name, literal
+from seatrial.kernel.workload import Fact
+from seatrial.profiler.detectors import env_calls, env_classes, settings_files
+from seatrial.profiler.detectors.env_read import Read
+from seatrial.profiler.detectors.settings_modules import with_settings
+from seatrial.profiler.part import Part
+from seatrial.profiler.rules import fact
 from seatrial.profiler.source import Source
 
-_GET = frozenset({
-    "os.environ.get", "os.getenv", "environ.get", "getenv", "os.environ.pop",
-    "os.environ.setdefault", "decouple.config",
-})  # fmt: skip
+_SECRET = re.compile(
+    r"(.*_)?(KEYS?|SECRETS?|TOKENS?|PASSWORDS?|PASSWD|PASS|PWD|PASSPHRASE|CREDENTIALS?|SALT|"
+    r"APIKEY|PASSCODE|WEBHOOK|WEBHOOK_URL|DSN|PAT|CONNECTION_STRING|KEY_ID|KEY_BASE|AUTH)"
+    r"|(.*_)?(SECRET|PRIVATE_KEY|API_KEY|ACCESS_KEY|PASSWORD|SERVICE_ACCOUNT)(_.*)?"
+)
+_NO_SECRET = re.compile(
+    r".*(PUBLIC_KEY|PUBLISHABLE|SITE_KEY|_KEY_(NAME|PREFIX|LEN|LENGTH|SIZE|FILE|PATH|ARN)|"
+    r"(MAX|MIN|NUM|LIMIT|BUDGET|COUNT|USE|ENABLE|DISABLE|REQUIRE|HAS)_.*|EXPIR\w*|"
+    r"TTL|SECONDS|MINUTES|HOURS|DAYS|_(FILE|PATH|DIR|LENGTH|REGEX|POLICY|ARN|NAME)|PRIMARY_KEY)"
+)
+_ADDRESS = re.compile(
+    r"(.*_)?(DATABASE|DB|POSTGRES\w*|PG|MYSQL|MARIADB|MONGO\w*|REDIS|VALKEY|AMQP|RABBITMQ|BROKER|"
+    r"CLOUDAMQP|CELERY_BROKER|CELERY_RESULT)_?(UR[LI]|DSN)|CELERY_RESULT_BACKEND"
+)
+# Read by the platform's or the shell's own doing.
+_GIVEN = frozenset({"PORT", "HOME", "PATH", "USER", "HOSTNAME", "PWD", "TMPDIR", "LANG", "TZ"})
+_TELLS = ("readme", "dockerfile", "procfile", "app.json", "render.yaml", "fly.toml", "railway.",
+          "app.yaml", "makefile", "install", "setup.md", "deploy")  # fmt: skip
+TELLING_FILES_MAX = 100
+TELLING_BYTES_MAX = 512 * 1024
 
 
-class Read(Value):
-    """One place where a variable is read. `default` is the text it falls back to.
-
-    `required` is true when the app fails without the variable; an empty default is none.
-    """
-
-    name: str
-    required: bool
-    default: str
-    has_default: bool
-    file: str
-    line: int
-
-
-def reads(source: Source, paths: Sequence[str]) -> tuple[Read, ...]:
+def reads(part: Part) -> tuple[Read, ...]:
     """Every read of a variable by its name, in the order of the files."""
-    found: list[Read] = []
-    for path in paths:
-        names = aliases(source, path)
-        guarded = _guarded(source, path, names)
-        for node in source.nodes(path):
-            read = _read(path, node, names, guarded)
-            if read is not None:
-                found.append(read)
-    return tuple(sorted(found, key=lambda read: (read.file, read.line, read.name)))
+    memo = part.source.memo.setdefault("env.reads", {})
+    if part not in memo:
+        found: list[Read] = []
+        helpers = env_calls.helpers(part)
+        settings = env_classes.settings_classes(part)
+        for index in with_settings(part):
+            found += env_calls.reads(index, helpers)
+            found += env_classes.reads(index, settings)
+        for setting in settings_files.loaded(part):
+            if setting.env:
+                found.append(Read(
+                    name=setting.env, required=setting.required, default=setting.default,
+                    has_default=bool(setting.default), file=setting.file, line=setting.line,
+                ))  # fmt: skip
+        memo[part] = tuple(sorted(set(found), key=lambda r: (r.file, r.line, r.name, r.default)))
+    result: tuple[Read, ...] = memo[part]
+    return result
 
 
-def detect(source: Source, paths: Sequence[str]) -> tuple[Fact, ...]:
+def detect(part: Part) -> Iterator[Fact]:
     """One fact a variable: `required`, `default` or `optional`. Values are never told."""
     by_name: dict[str, list[Read]] = {}
-    for read in reads(source, paths):
+    for read in reads(part):
         by_name.setdefault(read.name, []).append(read)
-    facts: list[Fact] = []
     for name, places in sorted(by_name.items()):
         place = next((read for read in places if read.required), places[0])
         value = "optional"
@@ -56,51 +69,53 @@ def detect(source: Source, paths: Sequence[str]) -> tuple[Fact, ...]:
             value = "required"
         elif any(read.has_default for read in places):
             value = "default"
-        facts.append(Fact(
-            rule="env.read", subject=name, value=value,
-            proof=Proof(kind="source", rule="env.read", file=place.file, line=place.line),
-        ))  # fmt: skip
-    return tuple(facts)
+        yield fact("env.read", name, value, file=place.file, line=place.line, note=place.via)
+        if is_secret(name):
+            yield fact("env.secret", name, value, file=place.file, line=place.line)
+        elif _ADDRESS.fullmatch(name.upper()):
+            yield fact(
+                "env.secret", name, f"{value}; an address that may hold a password",
+                file=place.file, line=place.line, confidence=0.7,
+            )  # fmt: skip
+        if name == "PORT":
+            default = next((r.default for r in places if r.default.isdigit()), "")
+            shown = f"default {default}" if default else value
+            yield fact("env.port", name, shown, file=place.file, line=place.line)
+    yield from _untold(part, by_name)
 
 
-def _read(path: str, node: ast.AST, names: dict[str, str], guarded: set[str]) -> Read | None:
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        name = literal(node.slice)
-        if name is None or full_name(node.value, names) != "os.environ":
-            return None
-        return Read(
-            name=name, required=name not in guarded, default="", has_default=False,
-            file=path, line=node.lineno,
-        )  # fmt: skip
-    if not isinstance(node, ast.Call) or not node.args:
-        return None
-    called = full_name(node.func, names)
-    name = literal(node.args[0])
-    if called not in _GET or name is None or not isinstance(node.args[0], ast.Constant):
-        return None
-    default = node.args[1] if len(node.args) > 1 else None
-    for keyword in node.keywords:
-        if keyword.arg == "default":
-            default = keyword.value
-    given = default is not None and not (isinstance(default, ast.Constant) and not default.value)
-    return Read(
-        name=name, required=called == "decouple.config" and default is None,
-        default=literal(default) or "", has_default=given, file=path, line=node.lineno,
-    )  # fmt: skip
+def is_secret(name: str) -> bool:
+    """Whether a variable's name says that its value is a secret."""
+    upper = name.upper()
+    return bool(_SECRET.fullmatch(upper)) and not _NO_SECRET.fullmatch(upper)
 
 
-def _guarded(source: Source, path: str, names: dict[str, str]) -> set[str]:
-    """Variables whose presence is tested: `if "X" in os.environ`, `os.environ.setdefault`."""
-    found: set[str] = set()
-    for node in source.nodes(path):
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-            name = literal(node.left)
-            if name and full_name(node.comparators[0], names) == "os.environ":
-                found.add(name)
-        elif (
-            isinstance(node, ast.Call)
-            and node.args
-            and full_name(node.func, names) == "os.environ.setdefault"
+def _untold(part: Part, by_name: dict[str, list[Read]]) -> Iterator[Fact]:
+    """Required variables that no example, README or start file names."""
+    required = {
+        name: next(read for read in places if read.required)
+        for name, places in by_name.items()
+        if name not in _GIVEN and any(read.required and not read.via for read in places)
+    }
+    if not required:
+        return
+    told = "\n".join(part.source.read_text(path) or "" for path in _telling(part.source))
+    for name, read in sorted(required.items()):
+        if name not in told:
+            yield fact("env.undocumented", name, file=read.file, line=read.line)
+
+
+def _telling(source: Source) -> list[str]:
+    """Files that tell people which variables there are."""
+    found: list[str] = []
+    for file in source.files:
+        name = PurePosixPath(file.path).name.lower()
+        if file.size_bytes <= TELLING_BYTES_MAX and (
+            settings_files.is_env_file(name)
+            or settings_files.is_compose(name)
+            or name.startswith(_TELLS)
+            or name.endswith(".md")
+            or (name.endswith(".example") or ".example." in name)
         ):
-            found.add(literal(node.args[0]) or "")
-    return found
+            found.append(file.path)
+    return found[:TELLING_FILES_MAX]

@@ -1,6 +1,5 @@
-"""State in memory: module-level containers and variables that functions change.
-
-Every process has its own, and loses it when it ends.
+"""State in memory: containers and variables of modules, classes and lasting objects that change
+while the app serves. Every process has its own, and loses it when it ends.
 """
 
 from __future__ import annotations
@@ -8,182 +7,135 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from seatrial.kernel.workload import Fact, Proof
-from seatrial.profiler.modules import find, find_relative
-from seatrial.profiler.reach import (
-    FunctionNode,
-    Used,
-    aliases,
-    dotted,
-    full_name,
-    functions,
-    used_names,
+from seatrial.kernel.workload import Fact
+from seatrial.profiler.detectors.changes import Change, changes, guarded, memoised, variables
+from seatrial.profiler.detectors.function_caches import function_caches
+from seatrial.profiler.detectors.lasting import lasting
+from seatrial.profiler.detectors.running import running, told
+from seatrial.profiler.detectors.words import (
+    CACHES,
+    CHATS,
+    CONNECTIONS,
+    COUNTS,
+    DATA,
+    IDS,
+    LIMITS,
+    ONCE,
+    SETUP,
+    SOCKETS,
+    TURNS,
+    speaks_with_a_model,
+    words,
 )
-from seatrial.profiler.source import Source
+from seatrial.profiler.part import Part
+from seatrial.profiler.rules import fact
 
-_MAKERS = frozenset({
-    "dict", "list", "set", "collections.defaultdict", "collections.deque", "collections.Counter",
-    "collections.OrderedDict", "queue.Queue",
-})  # fmt: skip
-_MUTATORS = frozenset({
-    "append", "add", "update", "pop", "popitem", "popleft", "setdefault", "extend", "insert",
-    "remove", "discard", "clear", "appendleft", "put", "put_nowait", "extendleft",
-})  # fmt: skip
+_QUEUES = ("Queue", "SimpleQueue", "LifoQueue", "PriorityQueue", "JoinableQueue")
+_WITH_SOCKETS = (
+    "websockets", "fastapi", "starlette", "tornado", "aiohttp", "flask_socketio", "socketio",
+    "sanic", "channels", "flask_sock", "litestar", "quart",
+)  # fmt: skip
+_CACHES = ("TTLCache", "LRUCache", "LFUCache", "Cache", "ExpiringDict")
 
 
-def detect(source: Source, paths: Sequence[str]) -> tuple[Fact, ...]:
-    """What functions change at module level.
+def detect(part: Part) -> Iterator[Fact]:
+    """Containers that change while serving, by what they hold, and variables given new values.
 
-    `state.module-mutable` is a container changed while serving. `state.module-cache` is one
-    named a cache: replicas may differ in it. `state.module-registry` is one that functions fill
-    while modules are imported, the same in each process. `state.module-variable` is a global
-    name given a new value, mostly something made once and kept.
+    What the file that a framework runs anew each time holds is new each time, and left out.
     """
-    used = used_names(source, paths)
-    # Plug-ins are often imported by computed names, so all files are asked who registers.
-    early = {name for path in source.python_files for name in _called_at_import(source, path)}
-    facts: list[Fact] = []
-    modules = {path: _top_level(source, path) for path in paths}
-    for path in paths:
-        facts += _memory(source, path, modules, used, early)
-    unique = {(f.rule, f.subject, f.proof.file): f for f in reversed(facts)}
-    return tuple(
-        sorted(unique.values(), key=lambda f: (f.proof.file, f.proof.line, f.rule, f.subject))
-    )
-
-
-def _called_at_import(source: Source, path: str) -> Iterator[str]:
-    """The last names of what is called at module level or used as a decorator."""
-    tree = source.tree(path)
-    waiting: list[ast.AST] = list(tree.body) if tree is not None else []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for decorator in node.decorator_list:
-                called = decorator.func if isinstance(decorator, ast.Call) else decorator
-                yield dotted(called).rpartition(".")[2]
-            if isinstance(node, ast.ClassDef):
-                waiting.extend(node.body)
+    scripts = {one.path for one in part.code.scripts}
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in changes(part):
+        if change.held.path not in scripts:
+            groups.setdefault((change.held.path, change.held.name), []).append(change)
+    found: list[Fact] = []
+    kept = lasting(part, [group[0].held for group in groups.values() if group[0].held.each])
+    for group in groups.values():
+        held = group[0].held
+        if held.each and held.klass not in kept:
             continue
-        if isinstance(node, ast.Call):
-            yield dotted(node.func).rpartition(".")[2]
-        if not isinstance(node, ast.Lambda):
-            waiting.extend(ast.iter_child_nodes(node))
+        rule, confidence = _rule(part, group)
+        if rule:
+            found.append(_fact(part, rule, group, confidence, kept.get(held.klass, held.name)))
+    found += _variables(part, scripts)
+    found += function_caches(part)
+    yield from sorted(found, key=lambda f: (f.proof.file, f.proof.line, f.rule, f.subject))
 
 
-def _top_level(source: Source, path: str) -> dict[str, str]:
-    """The names a module assigns, with the kind of container they hold, or `variable`."""
-    tree = source.tree(path)
-    names = aliases(source, path)
-    found: dict[str, str] = {}
-    for statement in tree.body if tree is not None else ():
-        targets: list[ast.expr] = []
-        value: ast.expr | None = None
-        if isinstance(statement, ast.Assign):
-            targets, value = statement.targets, statement.value
-        elif isinstance(statement, ast.AnnAssign):
-            targets, value = [statement.target], statement.value
-        for target in targets:
-            if isinstance(target, ast.Name) and value is not None:
-                found[target.id] = _container(value, names) or "variable"
-    return found
+def _fact(part: Part, rule: str, group: Sequence[Change], confidence: float, holder: str) -> Fact:
+    first, held = group[0], group[0].held
+    subject = held.name
+    if held.each and held.klass is not None:
+        subject = f"{holder}.{held.name.rpartition('.')[2]}"
+    others = {(c.path, c.line) for c in group[1:]} - {(first.path, first.line)}
+    more = f", and at {len(others)} more" if others else ""
+    place = told(first.one, running(part).get(first.one))
+    return fact(
+        rule, subject, f"{held.kind}, changed by {first.how} {place}{more}",
+        file=first.path, line=first.line, confidence=confidence,
+    )  # fmt: skip
 
 
-def _containers(
-    source: Source, path: str, own: dict[str, str], others: dict[str, dict[str, str]]
-) -> dict[str, str]:
-    """The module-level containers a file can change: its own and those it imports by name."""
-    shared = {name: kind for name, kind in own.items() if kind != "variable"}
-    for node in source.nodes(path):
-        if not isinstance(node, ast.ImportFrom):
+def _rule(part: Part, group: Sequence[Change]) -> tuple[str, float]:
+    """Which rule a changed container falls under; '' when it does no harm."""
+    held = group[0].held
+    told_by = words(held.name.rpartition(".")[2])
+    if held.kind in _QUEUES:
+        return "state.memory-queue", 0.7
+    if any(change.what & SOCKETS for change in group):
+        return "state.websocket", 0.9
+    if held.kind in ("WeakSet", "WeakValueDictionary"):
+        return "", 0.0
+    if held.kind in _CACHES or told_by & CACHES:
+        return "state.module-cache", 0.8
+    if told_by & CONNECTIONS and not told_by & ONCE and part.imports(*_WITH_SOCKETS):
+        return "state.websocket", 0.6
+    if told_by & LIMITS:
+        return "state.rate-limit-memory", 0.7
+    put_in = frozenset(word for change in group for one in change.what for word in words(one))
+    chat = told_by & CHATS or put_in & TURNS
+    if chat and speaks_with_a_model(part):
+        return "state.chat-memory", 0.8
+    background = all(part.code.serving.get(change.one) is None for change in group)
+    if part.kind == "web" and background:
+        # Filled by a thread of each process for itself, the same everywhere sooner or later.
+        return "state.module-cache", 0.5
+    if all(memoised(part, change) for change in group) and not told_by & DATA:
+        return ("state.module-singleton", 0.6) if told_by & ONCE else ("state.module-cache", 0.6)
+    if told_by & COUNTS or (held.kind == "Counter"):
+        return "state.module-metrics", 0.7
+    if held.kind == "deque" and isinstance(held.node, ast.Call) and (
+        any(keyword.arg == "maxlen" for keyword in held.node.keywords) or len(held.node.args) > 1
+    ):  # fmt: skip
+        return "state.module-metrics", 0.6
+    if told_by & ONCE and all(change.how == "[...]" for change in group):
+        return "state.module-singleton", 0.5
+    return "state.module-mutable", 0.8 if part.code.handlers else 0.6
+
+
+def _variables(part: Part, scripts: set[str]) -> Iterator[Fact]:
+    """Globals and class attributes that get a new value; the first place of each."""
+    seen: set[tuple[str, str]] = set()
+    for one in variables(part):
+        if (one.held_path, one.name) in seen or one.held_path in scripts:
             continue
-        module = node.module or ""
-        located = (
-            find_relative(source, module, path, node.level)
-            if node.level
-            else find(source, module, path)
-        )
-        theirs = others.get(located.path, {}) if located is not None else {}
-        for alias in node.names:
-            kind = theirs.get(alias.name, "variable")
-            if kind != "variable":
-                shared[alias.asname or alias.name] = kind
-    return shared
-
-
-def _memory(
-    source: Source, path: str, modules: dict[str, dict[str, str]], used: Used, early: set[str]
-) -> Iterator[Fact]:
-    own = modules[path]
-    shared = _containers(source, path, own, modules)
-    for function in functions(source, path, used):
-        local, declared = _own_names(function)
-        for node in ast.walk(function):
-            for name, how in _changes(node):
-                if name in shared and name not in local:
-                    yield _changed(name, shared[name], function.name, how, path, node, early)
-            if not isinstance(node, ast.Assign | ast.AugAssign):
-                continue
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                if isinstance(target, ast.Name) and target.id in declared and target.id in own:
-                    yield _changed(target.id, "variable", function.name, "=", path, node, early)
-
-
-def _changed(
-    name: str, kind: str, function: str, how: str, path: str, node: ast.AST, early: set[str]
-) -> Fact:
-    rule, confidence = "state.module-mutable", 0.8
-    if kind == "variable":
-        rule, confidence = "state.module-variable", 0.5
-    elif function in early:
-        rule, confidence = "state.module-registry", 0.6
-    elif "cache" in name.lower() or "memo" in name.lower():
-        rule, confidence = "state.module-cache", 0.7
-    proof = Proof(kind="source", rule=rule, file=path, line=int(getattr(node, "lineno", 0)))
-    value = f"{kind}, changed by {how} in {function}()"
-    return Fact(
-        rule=rule, subject=name[:200], value=value[:200], confidence=confidence, proof=proof
-    )
-
-
-def _container(value: ast.expr, names: dict[str, str]) -> str:
-    if isinstance(value, ast.Dict | ast.DictComp):
-        return "dict"
-    if isinstance(value, ast.List | ast.ListComp):
-        return "list"
-    if isinstance(value, ast.Set | ast.SetComp):
-        return "set"
-    called = full_name(value.func, names) if isinstance(value, ast.Call) else ""
-    return called.rpartition(".")[2] if called in _MAKERS else ""
-
-
-def _own_names(function: FunctionNode) -> tuple[set[str], set[str]]:
-    """The names a function binds for itself, and those it declares global."""
-    args = function.args
-    own = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
-    declared: set[str] = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Global):
-            declared.update(node.names)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            own.add(node.id)
-    return own - declared, declared
-
-
-def _changes(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """The names whose content a node changes, and how."""
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr in _MUTATORS and isinstance(node.func.value, ast.Name):
-            yield node.func.value.id, f".{node.func.attr}()"
-    elif isinstance(node, ast.Assign | ast.Delete):
-        targets = node.targets
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        targets = [node.target]
-    for target in targets:
-        if isinstance(target, ast.Subscript):
-            inner = target.value
-            while isinstance(inner, ast.Subscript):
-                inner = inner.value
-            if isinstance(inner, ast.Name):
-                yield inner.id, "[...]"
+        told_by = words(one.name.rpartition(".")[2])
+        value = one.node.value
+        flag = isinstance(value, ast.Constant) and (value.value is None or value.value in (
+            True, False))  # fmt: skip
+        rule, confidence = "state.module-variable", 0.6
+        if isinstance(one.node, ast.AugAssign):
+            rule = "state.module-mutable" if told_by & IDS else "state.module-metrics"
+        elif flag or guarded(part, one) or one.one.name.lstrip("_").startswith(SETUP):
+            rule = "state.module-singleton"
+        elif part.code.serving.get(one.one) is None and part.kind == "web":
+            rule, confidence = "state.module-cache", 0.5
+        elif told_by & CACHES:
+            rule = "state.module-cache"
+        seen.add((one.held_path, one.name))
+        place = told(one.one, running(part).get(one.one))
+        how = "+=" if isinstance(one.node, ast.AugAssign) else "="
+        yield fact(
+            rule, one.name, f"variable, changed by {how} {place}",
+            file=one.path, line=one.line, confidence=confidence,
+        )  # fmt: skip

@@ -1,0 +1,221 @@
+"""Where functions that run while serving change what outlives them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from seatrial.profiler.code import Def, Held, Klass
+from seatrial.profiler.detectors.running import running
+from seatrial.profiler.meanings import Place
+from seatrial.profiler.part import Part
+from seatrial.profiler.reach import dotted
+from seatrial.profiler.scopes import File
+
+MUTATORS = frozenset({
+    "append", "add", "update", "pop", "popitem", "popleft", "setdefault", "extend", "insert",
+    "remove", "discard", "clear", "appendleft", "put", "put_nowait", "extendleft", "move_to_end",
+    "difference_update", "subtract",
+})  # fmt: skip
+_PUSHES = {"heappush": "heapq.heappush", "insort": "bisect.insort"}
+# An object's own set-up; nobody else has it yet.
+_MAKING = frozenset({"__init__", "__post_init__", "__new__", "__setstate__", "__init_subclass__"})
+
+
+class Change(NamedTuple):
+    """`one` changes `held` by `how`; `what` are the names that tell what is put in."""
+
+    held: Held
+    one: Def
+    how: str
+    path: str
+    line: int
+    what: frozenset[str]
+
+
+class Variable(NamedTuple):
+    """`one` gives a global, or an attribute of a class, a new value."""
+
+    name: str
+    held_path: str
+    one: Def
+    path: str
+    line: int
+    node: ast.Assign | ast.AugAssign | ast.AnnAssign
+
+
+def changes(part: Part) -> list[Change]:
+    """The changes of containers, in the order of the files and lines."""
+    run = running(part)
+    found: list[Change] = []
+    for path in sorted({one.path for one in run}):
+        file = part.code.file(path)
+        for target, how, line, given in _sites(file):
+            one = file.at(target)
+            if one is None or one not in run or one.name in _MAKING:
+                continue
+            held = _held(part, path, target)
+            if held is not None:
+                found.append(Change(held, one, how, path, line, _names(part, path, given)))
+    return sorted(found, key=lambda change: (change.path, change.line))
+
+
+def _sites(file: File) -> Iterator[tuple[ast.expr, str, int, list[ast.expr]]]:
+    """Every place that may change a container: the container, how, the line, what goes in."""
+    for name in MUTATORS & file.by_name.keys():
+        for call in file.by_name[name]:
+            if isinstance(call.func, ast.Attribute):
+                given = [*call.args, *(k.value for k in call.keywords)]
+                yield call.func.value, f".{name}()", call.lineno, given
+    for name in _PUSHES.keys() & file.by_name.keys():
+        for call in file.by_name[name]:
+            if call.args:
+                yield call.args[0], f"{name}()", call.lineno, []
+    for node in file.of(ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                yield target.value, "[...]", node.lineno, [node.value]
+    for node in file.of(ast.AugAssign):
+        if isinstance(node.target, ast.Subscript):
+            yield node.target.value, "[...]", node.lineno, []
+        elif isinstance(node.target, ast.Attribute):
+            yield node.target, "+=", node.lineno, []
+    for node in file.of(ast.Delete):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                yield target.value, "del", node.lineno, []
+
+
+def _names(part: Part, path: str, given: list[ast.expr]) -> frozenset[str]:
+    """Names, types and constant keys in what is put in, as hints of what it is."""
+    found: set[str] = set()
+    for one in given[:3]:
+        if isinstance(one, ast.Dict):
+            found.update(str(key.value) for key in one.keys if isinstance(key, ast.Constant))
+        name = one.func if isinstance(one, ast.Call) else one
+        if isinstance(name, ast.Name):
+            found.add(name.id)
+            kind = part.code.meaning(path, one)
+            found.add(kind.removesuffix("()").rpartition(".")[2])
+        elif isinstance(name, ast.Attribute):
+            found.add(name.attr)
+    return frozenset(found)
+
+
+def _held(part: Part, path: str, node: ast.expr) -> Held | None:
+    """The lasting container behind `X`, `X[key]`, `X.setdefault(key, [])` or `module.X`."""
+    for _ in range(8):
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (
+            node.func.attr in ("setdefault", "get")
+        ):  # fmt: skip
+            node = node.func.value
+        else:
+            break
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return None
+    found = part.code.resolve(path, node)
+    if isinstance(found, Held):
+        return found
+    name = dotted(node)
+    before, _, last = name.rpartition(".")
+    if found is None or isinstance(found, str):
+        parts = before.split(".")
+        if len(parts) >= 2 and parts[-1] == "state" and parts[-2] in ("app", "application"):
+            return Held("", f"app.state.{last}", "container", node)
+    return None
+
+
+def variables(part: Part) -> Iterator[Variable]:
+    """The globals and class attributes that are given new values."""
+    for one in running(part):
+        if isinstance(one.node, ast.Module):
+            continue
+        file = part.code.file(one.path)
+        declared = file.globals_of(one)
+        for node in file.inside(one, ast.Assign, ast.AugAssign, ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and target.id in declared:
+                    held = target.id, one.path
+                elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                    owner = part.code.resolve(one.path, target.value)
+                    if isinstance(owner, Klass):
+                        held = f"{owner.name}.{target.attr}", owner.path
+                    elif isinstance(owner, Place) and owner.path:
+                        held = target.attr, owner.path
+                    else:
+                        continue
+                else:
+                    continue
+                yield Variable(*held, one, one.path, node.lineno, node)
+
+
+def memoised(part: Part, change: Change) -> bool:
+    """Whether a change fills in what was looked for and not there: a cache by its use."""
+    if change.how not in ("[...]", ".setdefault()", ".pop()", ".popitem()", ".clear()"):
+        return False
+    if change.how != "[...]":
+        return True
+    last = change.held.name.rpartition(".")[2]
+    for node in ast.walk(change.one.node):
+        if isinstance(node, ast.If) and _asks(node.test, last):
+            inside = node.lineno <= change.line <= (node.end_lineno or node.lineno)
+            raises = any(isinstance(inner, ast.Raise) for inner in node.body)
+            returns = any(
+                isinstance(inner, ast.Return) and inner.value is not None and _uses(inner, last)
+                for inner in node.body
+            )
+            if (inside and not raises) or returns:
+                return True
+        elif isinstance(node, ast.Try) and any(
+            isinstance(inner, ast.Return) and _uses(inner, last) for inner in node.body
+        ):
+            return True
+    return _looked_up_before(change.one.node, last, change.line)
+
+
+def _asks(test: ast.expr, name: str) -> bool:
+    """`key in X`, `key not in X`, `X.get(key) is None`."""
+    return any(
+        (isinstance(node, ast.Compare) and any(
+            isinstance(op, ast.In | ast.NotIn) and dotted(right).rpartition(".")[2] == name
+            for op, right in zip(node.ops, node.comparators, strict=True)
+        ))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get" and dotted(node.func.value).rpartition(".")[2] == name)
+        for node in ast.walk(test)
+    )  # fmt: skip
+
+
+def _uses(node: ast.AST, name: str) -> bool:
+    return any(
+        (isinstance(one, ast.Name) and one.id == name)
+        or (isinstance(one, ast.Attribute) and one.attr == name)
+        for one in ast.walk(node)
+    )
+
+
+def _looked_up_before(node: ast.AST, name: str, line: int) -> bool:
+    """`found = X.get(key)` with `if found: return found` before the line that fills X in."""
+    got: set[str] = set()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Assign | ast.NamedExpr) and one.lineno <= line:
+            target = one.targets[0] if isinstance(one, ast.Assign) else one.target
+            if isinstance(target, ast.Name) and _asks(one.value, name):
+                got.add(target.id)
+    return bool(got) and any(
+        isinstance(one, ast.If) and one.lineno <= line
+        and any(isinstance(n, ast.Name) and n.id in got for n in ast.walk(one.test))
+        for one in ast.walk(node)
+    )  # fmt: skip
+
+
+def guarded(part: Part, one: Variable) -> bool:
+    """Whether a variable is only given a value when it has none: made once, when needed."""
+    last = one.name.rpartition(".")[2]
+    return any(
+        isinstance(node, ast.If) and node.lineno <= one.line and _uses(node.test, last)
+        for node in part.code.file(one.path).inside(one.one, ast.If)
+    )

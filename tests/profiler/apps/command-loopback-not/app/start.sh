@@ -1,0 +1,3 @@
+#!/bin/sh
+nginx
+exec uvicorn main:app --port 8000

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -e
+gunicorn -b :8000 shop:app

@@ -1,0 +1,3 @@
+#!/bin/bash
+celery -A jobs worker &
+exec gunicorn -b :8000 shop:app

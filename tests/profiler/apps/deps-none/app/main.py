@@ -1,0 +1,9 @@
+import httpx
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+def home():
+    return {"ok": True}

@@ -1,0 +1,4 @@
+from setuptools import setup
+
+import api_deps
+setup(name="api", install_requires=api_deps.load())

@@ -1,0 +1,6 @@
+try:
+    import uvloop
+
+    uvloop.install()
+except Exception:
+    pass

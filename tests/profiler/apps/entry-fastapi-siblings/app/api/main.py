@@ -1,0 +1,9 @@
+from store import items
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+async def home():
+    return {"hello": "world"}

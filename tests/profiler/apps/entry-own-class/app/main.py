@@ -1,0 +1,6 @@
+class FastAPI:
+    pass
+
+
+app = FastAPI()
+print(app)

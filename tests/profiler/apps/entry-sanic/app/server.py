@@ -1,0 +1,8 @@
+from sanic import Sanic, text
+
+app = Sanic("shop")
+
+
+@app.get("/")
+async def home(request):
+    return text("hello")

@@ -1,0 +1,3 @@
+from crawler.core import run
+
+run()

@@ -1,0 +1,4 @@
+def show(text):
+    import streamlit as st
+
+    st.write(text)

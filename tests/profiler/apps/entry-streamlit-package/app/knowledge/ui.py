@@ -1,0 +1,5 @@
+import streamlit as st
+
+
+def box():
+    st.text_area("question")

@@ -1,0 +1,4 @@
+import streamlit as st
+
+st.title("Chat")
+st.chat_input("Ask")

@@ -1,0 +1,5 @@
+import streamlit as st
+
+
+def card(text):
+    st.write(text)

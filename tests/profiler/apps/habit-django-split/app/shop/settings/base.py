@@ -1,0 +1,4 @@
+DEBUG = True
+ROOT_URLCONF = "shop.urls"
+INSTALLED_APPS = []
+ALLOWED_HOSTS = []

@@ -1,0 +1,12 @@
+import app
+import views
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def home():
+    return "ok"
+
+from app import app as again

@@ -1,0 +1,9 @@
+# -*- coding: latin-1 -*-
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def home():
+    return "Grüße, café"

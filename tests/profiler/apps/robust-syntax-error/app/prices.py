@@ -1,0 +1,7 @@
+import json
+
+<<<<<<< HEAD
+A = 1
+=======
+A = 2
+>>>>>>> main

@@ -1,0 +1,5 @@
+from {{ name }}.core import app
+
+{% if api %}
+app.start()
+{% endif %}

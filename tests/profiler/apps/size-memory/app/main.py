@@ -1,0 +1,11 @@
+import joblib
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+def home():
+    return {"ok": True}
+
+model = joblib.load("models/price.joblib")

@@ -1,0 +1,9 @@
+from . import store
+
+
+class JobService:
+    def submit(self, job):
+        store.jobs.append(job)
+
+
+service = JobService()

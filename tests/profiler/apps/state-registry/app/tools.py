@@ -1,0 +1,6 @@
+TOOLS = {}
+
+
+def tool(function):
+    TOOLS[function.__name__] = function
+    return function

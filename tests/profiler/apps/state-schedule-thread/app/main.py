@@ -1,0 +1,36 @@
+import asyncio
+import threading
+import time
+
+import schedule
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+def report():
+    print("reported")
+
+
+def clock():
+    schedule.every().day.do(report)
+    while True:
+        schedule.run_pending()
+        time.sleep(1)
+
+
+async def refresh():
+    while True:
+        print("refreshed")
+        await asyncio.sleep(60)
+
+
+@app.on_event("startup")
+async def start():
+    threading.Thread(target=clock, daemon=True).start()
+    asyncio.create_task(refresh())
+
+
+@app.get("/")
+def index():
+    return {}

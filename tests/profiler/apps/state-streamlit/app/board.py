@@ -1,0 +1,5 @@
+notes = []
+
+
+def post(text):
+    notes.append(text)

@@ -1,0 +1,9 @@
+import cv2
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+def home():
+    return {"ok": True}

@@ -1,0 +1,2 @@
+from app import app
+from config import Config

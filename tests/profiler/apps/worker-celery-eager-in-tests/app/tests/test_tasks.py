@@ -1,0 +1,3 @@
+from tasks import celery
+
+celery.conf.task_always_eager = True

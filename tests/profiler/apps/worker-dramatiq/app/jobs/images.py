@@ -1,0 +1,6 @@
+import dramatiq
+
+
+@dramatiq.actor(queue_name="images")
+def shrink(path):
+    return path

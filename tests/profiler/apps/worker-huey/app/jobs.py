@@ -1,0 +1,6 @@
+from config import huey
+
+
+@huey.task()
+def mail(to):
+    return to

@@ -1,0 +1,2 @@
+def frq():
+    return 'rq'
