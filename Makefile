@@ -7,10 +7,10 @@ UV_VERSION := 0.13.8
 SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench lock golden clean
+.PHONY: help setup demo test check fix bench bench-profile lock golden clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed ## Make .venv with everything (.venv/bin/seatrial)
 
@@ -52,6 +52,11 @@ fix: setup ## Format and mend what a tool can mend
 
 bench: setup ## Run the benchmarks; results in benchmarks/results
 	@$(BIN)/python -m benchmarks
+
+bench-profile: setup ## Compare found starts with a table: CORPUS=FILE.csv [APPS=DIR]
+	@test -n "$(CORPUS)" || { echo "name the table: make bench-profile CORPUS=FILE.csv [APPS=DIR]"; exit 2; }
+	@$(BIN)/python benchmarks/profiler/bench_corpus.py $(CORPUS) $(if $(APPS),--apps $(APPS)) \
+	  --out benchmarks/results/corpus.json
 
 golden: setup ## Write the golden files anew
 	@$(BIN)/python -m pytest -q --update-golden tests

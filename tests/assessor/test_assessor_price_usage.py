@@ -37,7 +37,8 @@ def usage(
         routes=(route,), memory_mib_worker=100.0, boot_s=1.0, measured=True, proofs=(PROOF,)
     )
     component = Component(
-        name="web", kind="web", framework="flask", entry="app:app", command=("app",), port=8000,
+        name="web", kind="web", framework="flask", interface="wsgi",
+        entry="app:app", command=("app",), port=8000,
         services=services,
     )  # fmt: skip
     traffic = Traffic(requests_per_day=requests_per_day, hourly_weights=SHAPES[shape])

@@ -37,7 +37,8 @@ NASTY = {
 
 def workload(**changes: object) -> Workload:
     web = Component(
-        name="web", kind="web", framework="flask", entry="wsgi:app",
+        name="web", kind="web", framework="flask", interface="wsgi",
+        entry="wsgi:app",
         command=("flask", "run"), port=8000,
         services=(Service(kind="postgresql", env="DATABASE_URL", required=False, proof=PROOF),),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from seatrial.bundler.image import python_tag
 from seatrial.bundler.write import write
 from seatrial.kernel.demand import AppSettings, Settings
 from seatrial.kernel.errors import AppError, InputError
-from seatrial.kernel.workload import Component, Dependency, Workload
+from seatrial.kernel.workload import Component, Dependency, Fact, Workload
 from seatrial_runtime.settings import OPTIONS
 
 BESIDE_PYTHON = Path(sys.executable).parent
@@ -79,11 +79,21 @@ def test_dockerfile_follows_the_workload(
     make_design: Callable[..., Any],
     wheel: tuple[str, bytes],
 ) -> None:
-    web = Component(
-        name="web", kind="web", framework="flask", entry="shop.wsgi:create_app", factory=True,
-        app_dir="src", command=("x",), port=8000,
-    )  # fmt: skip
     proof = make_workload().dependencies[0].proof
+    web = Component(
+        name="web", kind="web", framework="flask", interface="wsgi",
+        entry="shop.wsgi:create_app", factory=True,
+        app_dir="src", command=("x",), port=8000,
+        facts=tuple(
+            Fact(rule="system.package", subject=name, value=when, confidence=sure, proof=proof)
+            for name, when, sure in (
+                ("libpq5", "at run time, for psycopg2", 0.9),
+                ("libpq-dev", "to build, for psycopg2", 0.9),
+                ("ffmpeg", "at run time, for pydub", 0.6),
+                ("x; rm -rf /", "at run time, for nothing", 1.0),
+            )
+        ),
+    )  # fmt: skip
     changed = make_workload(
         components=(web,),
         python_requires=">=3.13",
@@ -95,14 +105,31 @@ def test_dockerfile_follows_the_workload(
     assert "FROM python:3.13 AS builder" in dockerfile
     assert "FROM python:3.13-slim" in dockerfile
     assert 'RUN ["python", "-c", "print(\'\\u003c\\u003cEOF\', \\"$HOME\\")"]' in dockerfile
-    assert 'CMD ["web", "shop.wsgi:create_app", "--factory"]' in dockerfile
+    entry = 'CMD ["web", "shop.wsgi:create_app", "--interface", "wsgi", "--factory"]'
+    assert entry in dockerfile
     assert "PYTHONPATH=/app/src" in dockerfile and "SEATRIAL_APP_DIR=/app/src" in dockerfile
     assert "SEATRIAL_WORKERS=3" in dockerfile and "SEATRIAL_THREADS=2" in dockerfile
-    assert "libpq5" in dockerfile
+    assert "--no-install-recommends libpq5 " in dockerfile and "ffmpeg" not in dockerfile
     assert "\nUSER 10001:10001\n" in dockerfile
     assert "curl" not in dockerfile
     assert f"runtime/{wheel[0]}" in dockerfile
     assert dict((f.path, f.content) for f in made.files)[f"runtime/{wheel[0]}"] == wheel[1]
+
+
+def test_what_runs_by_itself_is_run_as_a_command(
+    make_workload: Callable[..., Workload],
+    make_design: Callable[..., Any],
+    wheel: tuple[str, bytes],
+) -> None:
+    web = Component(
+        name="web", kind="web", framework="streamlit", entry="app.py", port=8501,
+        command=("streamlit", "run", "app.py", "--server.port", "{port}"),
+    )  # fmt: skip
+    made = bundle(make_workload(components=(web,)), Settings(), make_design("aws-fargate"), wheel)
+    assert (
+        'CMD ["command", "--port-env", "PORT", "--", "streamlit", "run", "app.py", '
+        '"--server.port", "{port}"]' in text(made, "Dockerfile")
+    )
 
 
 def test_requirements_come_from_the_dependencies_when_there_is_no_file(
@@ -165,7 +192,8 @@ def test_hostile_workloads_are_refused(
         proof = base.dependencies[0].proof
         changes = {"dependencies": (Dependency(name=changes["dependencies"], proof=proof),)}
     if isinstance(changes.get("components"), str):
-        web = Component(name="web", kind="web", framework="flask", entry=changes["components"],
+        web = Component(name="web", kind="web", framework="flask", interface="wsgi",
+        entry=changes["components"],
                         command=("x",), port=1)  # fmt: skip
         changes = {"components": (web,)}
     with pytest.raises(AppError) as caught:

@@ -144,7 +144,8 @@ def test_services_outside_get_a_way_out(
     redis = Service(kind="redis", proof=base.dependencies[0].proof)
     web: Component = base.web
     changed = Component(
-        name="web", kind="web", framework="flask", entry=web.entry, command=web.command,
+        name="web", kind="web", framework="flask", interface="wsgi",
+        entry=web.entry, command=web.command,
         port=8000, services=(*web.services, redis),
     )  # fmt: skip
     files = bundle(

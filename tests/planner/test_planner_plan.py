@@ -59,7 +59,8 @@ def workload(
         proof=Proof(kind="measured", rule="measure", note="200 requests a route"),
     )  # fmt: skip
     web = Component(
-        name="web", kind="web", framework="flask", entry="wsgi:app", command=("run",), port=8000,
+        name="web", kind="web", framework="flask", interface="wsgi",
+        entry="wsgi:app", command=("run",), port=8000,
         routes=(route("/", mean_ms, mean_ms * 0.9), route("/slow", 3 * mean_ms, 2 * mean_ms)),
         services=tuple(services), measured=taken if measured else None, facts=facts,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from seatrial.kernel.errors import AppError, InputError
 from seatrial.kernel.values import Value
@@ -17,20 +17,13 @@ PYTHONS = ("3.12", "3.13", "3.11", "3.14", "3.10")
 """Tried in this order. 3.12 first: nearly every package has wheels for it, and it gets fixes
 until 2028-10 (PEP 693). Older than 3.10 the runtime does not go."""
 
+SURE = 0.9
+"""Packages that only a part of the app may need would make every image larger."""
+
 _PATCHES = 60  # No release line of Python has had as many patch releases.
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
+_DEBIAN = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 _ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-
-# Libraries that wheels leave to the system: the packages' own installation notes, 2026-11-21.
-SYSTEM_PACKAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("lightgbm", ("libgomp1",)),
-    ("mysqlclient", ("libmariadb3",)),
-    ("opencv-python", ("libgl1", "libglib2.0-0")),
-    ("psycopg", ("libpq5",)),
-    ("psycopg2", ("libpq5",)),
-    ("weasyprint", ("libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0")),
-)
-
 
 class Image(Value):
     """How the image is built.
@@ -59,7 +52,7 @@ def read_image(workload: Workload, wheel: str) -> Image:
         wheel=_wheel(wheel),
         requirements=_path(workload.requirements_file, "requirements file") if in_file else "",
         generated=() if in_file else tuple(sorted(set(lines))),
-        system_packages=_system_packages(workload.dependencies),
+        system_packages=_system_packages(workload),
         build=tuple(_argv(argv) for argv in workload.build),
         command=_command(web),
         python_path=str(PurePosixPath("/app") / _path(web.app_dir, "folder of the app")),
@@ -102,11 +95,15 @@ def _requirement(dependency: Dependency) -> str:
         ) from error
 
 
-def _system_packages(dependencies: tuple[Dependency, ...]) -> tuple[str, ...]:
-    asked = [Requirement(_requirement(dependency)) for dependency in dependencies]
-    # psycopg[binary] carries its own libpq.
-    names = {canonicalize_name(item.name) for item in asked if "binary" not in item.extras}
-    found = {package for name, packages in SYSTEM_PACKAGES if name in names for package in packages}
+def _system_packages(workload: Workload) -> tuple[str, ...]:
+    """The Debian packages that the app needs when it runs, as far as the profiler is sure."""
+    facts = (fact for component in workload.components for fact in component.facts)
+    found = {
+        fact.subject
+        for fact in facts
+        if fact.rule == "system.package" and fact.confidence >= SURE
+        and fact.value.startswith("at run time") and _DEBIAN.fullmatch(fact.subject)
+    }  # fmt: skip
     return tuple(sorted(found))
 
 
@@ -146,10 +143,13 @@ def _argv(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _command(web: Component) -> tuple[str, ...]:
+    if web.interface == "command":
+        return ("seatrial-run", "command", "--port-env", "PORT", "--", *_argv(web.command))
     if not _ENTRY.fullmatch(web.entry):
         raise AppError(
             f"the entry {web.entry!a} is not MODULE:ATTRIBUTE",
             where=f"component {web.name!a}",
             fix="set app.entry in seatrial.toml, for instance wsgi:app",
         )
-    return ("seatrial-run", "web", web.entry, *(("--factory",) if web.factory else ()))
+    factory = ("--factory",) if web.factory else ()
+    return ("seatrial-run", "web", web.entry, "--interface", web.interface, *factory)

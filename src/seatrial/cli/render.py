@@ -17,12 +17,10 @@ from seatrial.kernel.evidence import LATE_SENDS, LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.units import plain, usd
-from seatrial.kernel.workload import Workload
 from seatrial.planner.explain import shape
 
 STATES = {"ready": "green", "starting": "yellow", "not-ready": "yellow", "dead": "red"}
 VERDICTS = {"passed": "green", "failed": "red", "skipped": "yellow"}
-SHOWN_FACTS = 12
 
 
 def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
@@ -34,54 +32,6 @@ def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
-
-
-def workload(found: Workload) -> None:
-    """What the app is and how it starts, what it needs, and how long its routes take."""
-    web = found.web
-    about = _table(escape(f"{found.app}: a {web.framework} app"), "", "")
-    about.add_row("starts", escape(" ".join(web.command)))
-    about.add_row("needs", f"{len(found.dependencies)} dependencies from {found.requirements_file}")
-    if found.build:
-        about.add_row("built by", escape("; ".join(" ".join(argv) for argv in found.build)))
-    for service in web.services:
-        optional = "" if service.required else f" (optional, by {service.env})"
-        about.add_row("uses", escape(f"{service.kind}{optional}  {service.proof}"))
-    if web.measured is not None:
-        measured = web.measured
-        about.add_row("boots in", f"{measured.boot_s:.2f} s")
-        about.add_row("memory", f"{measured.memory_mib_worker:.0f} MiB a worker")
-    out.print(about)
-    routes = _table(
-        "\nRoutes",
-        "route",
-        "median",
-        "p95",
-        "processor",
-        "answered",
-        right=("median", "p95", "processor", "answered"),
-    )
-    for route in web.routes:
-        time = route.service_time
-        if time is None:
-            why = route.unmeasured or "not measured"
-            routes.add_row(escape(f"{','.join(route.methods)} {route.path}"), "", "", "", why)
-            continue
-        middle, high = len(time.quantiles_ms) // 2, int(0.95 * len(time.quantiles_ms))
-        routes.add_row(
-            escape(f"{','.join(route.methods)} {route.path}"),
-            _ms(time.quantiles_ms[middle]),
-            _ms(time.quantiles_ms[high]),
-            _ms(time.cpu_ms_mean),
-            f"{time.requests}x",
-        )
-    out.print(routes)
-    facts = _table("\nFacts", "rule", "what", "where")
-    for fact in web.facts[:SHOWN_FACTS]:
-        facts.add_row(fact.rule, escape(f"{fact.subject} {fact.value}".strip()), str(fact.proof))
-    out.print(facts)
-    if len(web.facts) > SHOWN_FACTS:
-        out.print(f"... and {len(web.facts) - SHOWN_FACTS} more facts in --json", style="dim")
 
 
 def plan(made: Plan) -> None:
