@@ -7,7 +7,7 @@ UV_VERSION := 0.13.8
 SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench bench-profile lock golden clean
+.PHONY: help setup demo test check fix bench bench-profile fuzz-profile wheels lock golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -57,6 +57,12 @@ bench-profile: setup ## Compare found starts with a table: CORPUS=FILE.csv [APPS
 	@test -n "$(CORPUS)" || { echo "name the table: make bench-profile CORPUS=FILE.csv [APPS=DIR]"; exit 2; }
 	@$(BIN)/python benchmarks/profiler/bench_corpus.py $(CORPUS) $(if $(APPS),--apps $(APPS)) \
 	  --out benchmarks/results/corpus.json
+
+fuzz-profile: setup ## Ten minutes of hostile file trees through the profiler
+	@$(BIN)/python tests/profiler/fuzz/run.py --minutes 10
+
+wheels: setup ## Write the table of package sizes anew: TORCH_CPU=FILE.whl; needs 15 GB of disk
+	@$(BIN)/python scripts/wheels.py --torch-cpu $(TORCH_CPU)
 
 golden: setup ## Write the golden files anew
 	@$(BIN)/python -m pytest -q --update-golden tests

@@ -9,6 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ALL = {
     "cli": [HERE / "cli/bench_cli.py"],
+    "profiler": [HERE / "profiler/bench_profiler.py", "--rounds", "3"],
     "generator": [HERE / "trials/bench_generator.py", "--seconds", "5"],
 }
 

@@ -20,7 +20,7 @@ from seatrial.kernel.plan import Plan
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.workload import Workload
 from seatrial.profiler.frameworks import frameworks
-from seatrial.profiler.rules import rules
+from seatrial.profiler.rules import rules as rulebook
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOUNS = (Workload, Plan, Bundle, Deployment, LoadEvidence, Shipped)
@@ -102,7 +102,7 @@ def profiled() -> str:
     for severity in ("high", "medium", "low", "info"):
         head = "Facts" if severity == "info" else f"Dangers: {severity}"
         text += f"\n## {head}\n\n| rule | what it says |\n|---|---|\n"
-        for rule in sorted(rules().values(), key=lambda rule: rule.id):
+        for rule in sorted(rulebook().values(), key=lambda rule: rule.id):
             if rule.severity == severity:
                 text += f"| [{rule.id}]({rule.id}.md) | {rule.title} |\n"
     return text
@@ -112,9 +112,9 @@ def test_what_profile_finds_is_listed(golden: Callable[[Path, str], None]) -> No
     golden(DOCS / "profile/README.md", profiled())
 
 
-@pytest.mark.parametrize("name", rules())
+@pytest.mark.parametrize("name", rulebook())
 def test_every_rule_of_the_profiler_has_its_page(name: str) -> None:
-    rule, page = rules()[name], DOCS / "profile" / f"{name}.md"
+    rule, page = rulebook()[name], DOCS / "profile" / f"{name}.md"
     lines = page.read_text().splitlines()
     assert lines[0] == f"# {name}"
     assert f"Severity: {rule.severity}" in lines
@@ -126,4 +126,4 @@ def test_every_rule_of_the_profiler_has_its_page(name: str) -> None:
 
 def test_no_page_is_left_over() -> None:
     pages = {path.stem for path in (DOCS / "profile").glob("*.md")} - {"README", "measured"}
-    assert pages == set(rules())
+    assert pages == set(rulebook())

@@ -1,4 +1,4 @@
-"""Dependencies, services, variables, models and state: found where they are, and not elsewhere."""
+"""The component, what is told of it, and the example app."""
 
 from __future__ import annotations
 
@@ -31,68 +31,9 @@ def services(source: Source) -> dict[str, Service]:
     return {service.kind: service for service in read(source).web.services}
 
 
-# name: code after the app, rules with subjects
-STATE: dict[str, tuple[str, set[tuple[str, str]]]] = {
-    "none": ("N = {}\n@app.get('/')\ndef f():\n    n = {}\n    n[1] = N.get(1)", set()),
-    "dict": ("N = {}\n@app.get('/')\ndef f(): N['x'] = 1", {("state.module-mutable", "N")}),
-    "nested dict": ("N = {}\n@app.get('/')\ndef f(): N['x']['y'] += 1",
-                    {("state.module-mutable", "N")}),
-    "list": ("N: list = []\n@app.get('/')\ndef f(): N.append(1)", {("state.module-mutable", "N")}),
-    "defaultdict": ("from collections import defaultdict as dd\nN = dd(int)\n@app.get('/')\n"
-                    "def f(): N.update(a=1)", {("state.module-mutable", "N")}),
-    "cache": ("price_cache = {}\n@app.get('/')\ndef f(): price_cache[1] = 2",
-              {("state.module-cache", "price_cache")}),
-    "counter": ("n = 0\n@app.get('/')\ndef f():\n    global n\n    n += 1",
-                {("state.module-variable", "n")}),
-    "registry": ("R = {}\ndef register(f):\n    R[f.__name__] = f\n    return f\n@register\n"
-                 "def g(): ...", {("state.module-registry", "R")}),
-    "shadowed": ("N = {}\n@app.get('/')\ndef f(N):\n    N[1] = 2", set()),
-    "never called": ("N = {}\ndef unused_one(): N[1] = 2", set()),
-    "file": ("@app.get('/')\ndef f():\n    with open('log.txt', 'a') as h: h.write('x')",
-             {("state.file", "log.txt")}),
-    "file read": ("@app.get('/')\ndef f(): return open('log.txt').read()", set()),
-    "file written at import": ("open('x', 'w').close()", set()),
-    "path": ("from pathlib import Path\n@app.post('/')\ndef f(): Path('x').write_text('y')",
-             {("state.file", "a file")}),
-    "upload": ("from flask import request\n@app.post('/')\n"
-               "def f(): request.files['x'].save('uploads/x')", {("state.file", "uploads/x")}),
-    "temporary": ("import tempfile\n@app.post('/')\ndef f(): tempfile.NamedTemporaryFile('w')",
-                  set()),
-    "sqlite3": ("import sqlite3\ndb = sqlite3.connect('x.db')", {("state.sqlite", "x.db")}),
-    "sqlite in memory": ("import sqlite3\ndb = sqlite3.connect(':memory:')", set()),
-    "sqlite address": ("u = 'sqlite:///x.db'\nv = 'sqlite://'", {("state.sqlite", "x.db")}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", STATE)
-def test_state(app: Write, case: str) -> None:
-    code, wanted = STATE[case]
-    found = facts(app({"app.py": PLAIN + code}), "state.")
-    assert {(fact.rule, fact.subject) for fact in found} == wanted
-    assert all(fact.proof.file == "app.py" and fact.proof.line > 3 for fact in found)
-
-
-def test_state_of_another_module(app: Write) -> None:
-    source = app({
-        "app.py": PLAIN + "from store import jobs\n@app.post('/')\ndef f(): jobs.append(1)",
-        "store.py": "jobs = []\n",
-    })  # fmt: skip
-    assert [f.subject for f in facts(source, "state.module-mutable")] == ["jobs"]
-
-
-def test_a_registry_filled_by_plug_ins_is_no_shared_state(app: Write) -> None:
-    code = "import registry\nregistry.register\n"
-    files = {"registry.py": "known = {}\ndef register(f): known[f] = f\n"}
-    plug_in = {"plugins/a.py": "from registry import register\nregister(1)"}
-    rules = {f.rule for f in facts(app({"app.py": PLAIN + code, **files}), "state.")}
-    assert rules == {"state.module-mutable"}
-    rules = {f.rule for f in facts(app({"app.py": PLAIN + code, **files, **plug_in}), "state.")}
-    assert rules == {"state.module-registry"}
-
-
 def test_extensions_that_add_routes_are_told(app: Write) -> None:
-    told = facts(app({"app.py": PLAIN + "import flask_restful.reqparse\n"}), "routes.unread")
-    assert [(f.subject, f.proof.line) for f in told] == [("flask_restful", 4)]
+    told = facts(app({"app.py": PLAIN + "import flask_admin.contrib\n"}), "routes.unread")
+    assert [(f.subject, f.proof.line) for f in told] == [("flask_admin", 4)]
 
 
 def test_the_component(app: Write) -> None:
@@ -101,10 +42,8 @@ def test_the_component(app: Write) -> None:
     settings = AppSettings(name="Shop", build=("make model", "python -m 'a b'", " "))
     workload = profile(source, settings)
     assert (workload.app, workload.build) == ("Shop", (("make", "model"), ("python", "-m", "a b")))
-    assert workload.web.command == (
-        "seatrial-run", "web", "app:create_app", "--factory", "--app-dir", "backend",
-        "--bind", "127.0.0.1:{port}",
-    )  # fmt: skip
+    command = ("gunicorn", "--bind", "0.0.0.0:{port}", "backend.app:create_app()")
+    assert workload.web.command == command and workload.web.factory
     assert workload.web.port == 8000 and workload.web.framework == "flask"
     skipped = [f for f in workload.web.facts if f.rule == "source.skipped"]
     assert [(f.subject, f.value[:12]) for f in skipped] == [("backend/bad.py", "not Python 3")]

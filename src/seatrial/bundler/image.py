@@ -25,6 +25,7 @@ _SAFE_PATH = re.compile(r"[A-Za-z0-9._/+-]+")
 _DEBIAN = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 _ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
+
 class Image(Value):
     """How the image is built.
 

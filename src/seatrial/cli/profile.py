@@ -53,5 +53,10 @@ def profile(
     limits = Limits(
         memory_mib=measure_memory_mib or 0, time_s=measure_time_s, allow_network=allow_network
     )
-    run(app_dir, state_dir, as_json, lambda p: p.profile(measured=measure, limits=limits),
-        lambda found: workload(found, everything))
+    run(
+        app_dir,
+        state_dir,
+        as_json,
+        lambda p: p.profile(measured=measure, limits=limits),
+        lambda found: workload(found, everything),
+    )

@@ -147,9 +147,7 @@ def _measured(component: Component) -> None:
         )
     table = Table(box=None, pad_edge=False)
     for column in ("route", "median", "p95", "processor", "answered"):
-        table.add_column(
-            column, justify="left" if column == "route" else "right", overflow="fold"
-        )
+        table.add_column(column, justify="left" if column == "route" else "right", overflow="fold")
     for route in component.routes:
         time, name = route.service_time, escape(f"{','.join(route.methods)} {route.path}")
         if time is None:

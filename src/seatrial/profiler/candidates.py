@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from seatrial.kernel.values import Value
 from seatrial.profiler.appobject import WRAPPERS, App, app_of, made_by
-from seatrial.profiler.frameworks import makers
+from seatrial.profiler.frameworks import frameworks, makers
 from seatrial.profiler.interpret import Interpreter
 from seatrial.profiler.modules import ModuleName, join, locate, name_of, parent
 from seatrial.profiler.objects import (
@@ -197,12 +197,17 @@ def app_thing(
     source: Source, path: str, attr: str, factory: bool
 ) -> tuple[Thing | None, Interpreter]:
     """The object behind `attr`, all its routes registered, and the walk that found it."""
-    machine = Interpreter(source)
+    machine = Interpreter(source, follow=lambda one: one == path or _registers(source, one))
     value = _value(machine.run(path).scope, attr)
     if factory and isinstance(value, Function):
         value = machine.call(value)
     app = app_of(value)
     return (app.thing if app is not None else None), machine
+
+
+def _registers(source: Source, path: str) -> bool:
+    """Whether a file may add to an app: it names a framework, or something of its routing."""
+    return worth_walking(source, path) or source.mentions(path, _ROUTING)
 
 
 def _value(scope: Scope, attr: str) -> Any:
@@ -341,6 +346,11 @@ _WORDS = frozenset(
     [name for name in _LAST_NAMES if name not in _GENERIC]
     + [p for m, one in makers().items() if m.rpartition(".")[2] in _GENERIC for p in one.imports]
     + ["start_response", "receive,", "receive:", *WRAPPERS]
+)
+_ROUTING = frozenset(
+    [package for one in frameworks().values() for package in one.imports]
+    + ["route", "Route", "Blueprint", "register", "mount", "urlpatterns", "include", "add_", "@"]
+    + ["rest_framework", "ninja", "flask_", "Resource", "ViewSet", "Controller", "settings"]
 )
 _MAKER_NAMES = frozenset(
     name for name, one in _LAST_NAMES.items() if one.interface != "command" and name not in _GENERIC

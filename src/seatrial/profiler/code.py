@@ -15,7 +15,7 @@ from seatrial.profiler.handling import Handling
 from seatrial.profiler.meanings import Held, Symbol, Thing
 from seatrial.profiler.reach import FunctionNode, aliases, dotted
 from seatrial.profiler.scopes import Def, File, Klass
-from seatrial.profiler.source import Source
+from seatrial.profiler.source import KEPT_PYTHON_BYTES, Source
 from seatrial.profiler.starting import Start, starts
 from seatrial.profiler.symbols import Symbols
 
@@ -305,9 +305,9 @@ class Code:
 
 
 def _symbols(source: Source) -> Symbols:
-    """One for all components of an app."""
+    """The same for the components of an app, which share most files, until it holds too much."""
     kept = source.memo.setdefault("code.symbols", {})
-    if "all" not in kept:
+    if "all" not in kept or kept["all"].size_bytes > KEPT_PYTHON_BYTES:
         kept["all"] = Symbols(source)
     symbols: Symbols = kept["all"]
     return symbols

@@ -88,6 +88,7 @@ class Handling:
         self.symbols = symbols
         self.paths = paths
         self._packages: dict[str, frozenset[str]] = {}
+        self._presence: dict[frozenset[str], bool] = {}
 
     @cached_property
     def told(self) -> Told:
@@ -244,7 +245,11 @@ class Handling:
             given = [one for one in given if _tail(one) in self.defined]
         for group in _HANDING if given else ():
             wanted = table().groups[group].get(last)
-            if wanted is None or not self._from(file.path, file.scope(call), call.func, wanted):
+            if (
+                wanted is None
+                or not self._present(wanted)
+                or not self._from(file.path, file.scope(call), call.func, wanted)
+            ):
                 continue
             if group == "registers":
                 meaning = self.symbols.resolve(file.path, file.scope(call), call.func)
@@ -255,6 +260,15 @@ class Handling:
             told.tasks.update(found)
             if group == "schedules":
                 told.jobs.update(found)
+
+    def _present(self, wanted: frozenset[str]) -> bool:
+        """Whether any file imports one of some packages; most names are of one of many."""
+        if wanted not in self._presence:
+            self._presence[wanted] = any(
+                _belongs(package, wanted)
+                for package in {package for path in self.paths for package in self.packages(path)}
+            )
+        return self._presence[wanted]
 
     def _given(self, file: File, call: ast.Call, given: Sequence[ast.expr]) -> Iterator[Def]:
         """The functions among what a call is given, and the methods of classes among it."""

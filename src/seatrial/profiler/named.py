@@ -10,8 +10,16 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from seatrial.profiler.modules import find, join, parent
-from seatrial.profiler.reach import dotted, literal, reachable
+from seatrial.profiler.reach import (
+    REACH_BYTES_MAX,
+    REACH_FILES_MAX,
+    dotted,
+    literal,
+    reachable,
+)
+from seatrial.profiler.scopes import File
 from seatrial.profiler.source import Source
+from seatrial.profiler.symbols import Symbols
 
 _LOADERS = frozenset({
     "from_object", "from_pyfile", "import_module", "import_string", "include", "url", "path",
@@ -27,40 +35,43 @@ _OF_APP = ("apps", "models", "admin", "signals")
 _NAMES_MAX = 400
 
 
-def widened(source: Source, paths: Sequence[str], framework: str, entry: str) -> tuple[str, ...]:
+def widened(symbols: Symbols, paths: Sequence[str], framework: str, entry: str) -> tuple[str, ...]:
     """`paths` with all files that they name, and what those import, sorted."""
+    source = symbols.source
     found = set(paths)
     waiting = list(paths)
 
+    left = REACH_BYTES_MAX - sum(source.size_bytes(path) for path in paths)
+
     def add(path: str) -> None:
-        for one in reachable(source, path):
-            if one not in found:
+        nonlocal left
+        for one in reachable(source, path) if path not in found else ():
+            if one not in found and left > 0 and len(found) < REACH_FILES_MAX:
+                left -= source.size_bytes(one)
                 found.add(one)
                 waiting.append(one)
 
     for page in _pages(source, parent(entry)) if framework == "streamlit" else ():
         add(page)
     for path in waiting:  # grows while it is gone through
-        for named in _named(source, path):
+        for named in _named(source, symbols.file(path)):
             add(named)
     return tuple(sorted(found))
 
 
-def _named(source: Source, path: str) -> Iterator[str]:
+def _named(source: Source, file: File) -> Iterator[str]:
     """The files that one file names."""
-    names = 0
-    for call in source.nodes_of(path, ast.Call):
+    names, path = 0, file.path
+    for call in file.calls(_LOADERS):
         func = call.func
         last = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-        if last not in _LOADERS:
-            continue
         if last == "Dash" and any(k.arg == "use_pages" for k in call.keywords):
             yield from _pages(source, parent(path))
         for text in _texts([*call.args[:3], *(k.value for k in call.keywords[:8])]):
             names += 1
             if names <= _NAMES_MAX:
                 yield from _file(source, text, path, False)
-    for node in source.nodes_of(path, ast.Assign):
+    for node in file.of(ast.Assign):
         for target in node.targets:
             name = dotted(target) or (
                 literal(target.slice) if isinstance(target, ast.Subscript) else ""
@@ -70,12 +81,12 @@ def _named(source: Source, path: str) -> Iterator[str]:
                     names += 1
                     if names <= _NAMES_MAX:
                         yield from _file(source, text, path, name.endswith("APPS"))
-    for one in source.nodes_of(path, ast.FunctionDef):
+    for one in file.of(ast.FunctionDef):
         # `def create_app(config="shop.config.Production")`
         for text in _texts(one.args.defaults) if one.args.defaults else ():
             if "." in text:
                 yield from _file(source, text, path, False)
-    for node in source.nodes_of(path, ast.AugAssign):
+    for node in file.of(ast.AugAssign):
         if dotted(node.target) in _SETTINGS:
             for text in _texts([node.value]):
                 yield from _file(source, text, path, dotted(node.target).endswith("APPS"))

@@ -51,8 +51,10 @@ from seatrial.profiler.reach import reachable
 from seatrial.profiler.resolve import Entry
 from seatrial.profiler.rules import fact
 from seatrial.profiler.source import Source
+from seatrial.profiler.syntax import collection_paused
 
 SKIPPED_TOLD_MAX = 50
+REST_BYTES_MAX = 256 * 1024
 RUNNING = ("worker", "scheduler", "model")
 
 FACTS: tuple[Callable[[Part], Iterable[Fact]], ...] = (
@@ -61,7 +63,7 @@ FACTS: tuple[Callable[[Part], Iterable[Fact]], ...] = (
     models.detect, ml.detect, ml_unsafe.detect, llm.detect, llm_models.detect,
     model_servers.detect,
     size.detect, gpu.detect,
-    state.detect,
+    state.detect, services.facts,
     time.detect, timeouts.detect, streaming.detect, uploads.detect,
     habits.detect, exposure.detect, addresses.detect, injection.detect, servers.detect,
 )  # fmt: skip
@@ -74,6 +76,11 @@ def profile(source: Source, settings: AppSettings) -> Workload:
     Raises `AppError` when there is no app or a declared entry does not lead to one, and
     `SettingsError` when a build command cannot be split into words.
     """
+    with collection_paused():
+        return _profile(source, settings)
+
+
+def _profile(source: Source, settings: AppSettings) -> Workload:
     build = _build(settings.build)
     starts = declared.detect(source)
 
@@ -118,6 +125,8 @@ def _component(
         dependencies={one.name: one for one in install.dependencies}, main=main,
     )  # fmt: skip
     facts = list(entry.facts)
+    if source.tree(entry.path) is None:
+        facts.append(fact("entry.unreadable", entry.name, file=entry.path))
     if machine.exhausted:
         facts.append(fact(
             "routes.unread", entry.name,
@@ -141,15 +150,11 @@ def _component(
 def _paths(source: Source, entry: Entry, machine: Interpreter) -> tuple[str, ...]:
     """The files an entry may run: what it imports, what it names for the framework to import
     (Django's settings and views), and the pages beside a Streamlit app."""
-    starts = [entry.path, *(one.path for one in machine.modules.values())]
+    named = [one.path for one in machine.modules.values() if one.path]
     if entry.framework.name == "streamlit":
         pages = join(parent(entry.path), "pages")
-        starts += [path for path in source.python_files if parent(path) == pages]
-    found: set[str] = set()
-    for path in starts:
-        if path and path not in found:
-            found.update(reachable(source, path))
-    return tuple(sorted(found))
+        named += [path for path in source.python_files if parent(path) == pages]
+    return reachable(source, entry.path, *named)
 
 
 def _background(
@@ -175,11 +180,25 @@ def _background(
     return replace(component, facts=tuple(facts), services=used)
 
 
+def _look_at_the_rest(source: Source) -> None:
+    """Parse what no component imports too, nearest to the root first, so that what cannot be
+    read is told; within a budget, since nothing else comes of it."""
+    left = REST_BYTES_MAX
+    for path in sorted(source.python_files, key=lambda one: (one.count("/"), one)):
+        left -= source.size_bytes(path)
+        if left < 0:
+            return
+        source.tree(path)
+
+
 def _facts(part: Part, install: dependencies.Install) -> list[Fact]:
     facts = list(install.facts) if part.main else []
     for detect in FACTS if part.main or part.paths else ():
         facts += detect(part)
-    return [*facts, *_skipped(part.source)] if part.main else facts
+    if part.main:
+        _look_at_the_rest(part.source)
+        facts += _skipped(part.source)
+    return facts
 
 
 def command(entry: Entry) -> tuple[str, ...]:

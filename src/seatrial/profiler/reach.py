@@ -15,7 +15,8 @@ _CALLED_BY_FLASK = frozenset({"get", "post", "put", "delete", "patch", "dispatch
 
 
 REACH_BYTES_MAX = 4 * 1024**2
-"""Python that is looked at for one entry; nearly all apps have less than a tenth of it."""
+REACH_FILES_MAX = 3_000
+"""What is looked at for one entry; nearly all apps have less than a tenth of it."""
 
 
 class Used(Value):
@@ -49,32 +50,36 @@ def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
             yield node
 
 
-def reachable(source: Source, entry: str) -> tuple[str, ...]:
-    """The files that the file `entry` imports, wherever the import stands, and itself.
+def reachable(source: Source, entry: str, *others: str) -> tuple[str, ...]:
+    """The files that `entry` and `others` import, wherever the import stands, and themselves.
 
     The nearest come first: what is more than `REACH_BYTES_MAX` of Python away is left out, and
     told under `source.skipped`.
     """
     known = source.memo.setdefault("reach.reachable", {})
-    if entry not in known:
-        known[entry] = _reachable(source, entry)
-    found: tuple[str, ...] = known[entry]
+    starts = (entry, *others)
+    if starts not in known:
+        known[starts] = _reachable(source, starts)
+    found: tuple[str, ...] = known[starts]
     return found
 
 
-def _reachable(source: Source, entry: str) -> tuple[str, ...]:
-    seen = {entry} if entry in source else set()
+def _reachable(source: Source, starts: tuple[str, ...]) -> tuple[str, ...]:
+    entry = starts[0]
+    waiting = list(dict.fromkeys(path for path in starts if path in source))
+    seen = set(waiting)
     found: list[str] = []
-    waiting, left = sorted(seen), REACH_BYTES_MAX
+    left = REACH_BYTES_MAX
     while waiting:
         next_ones: list[str] = []
         for place, path in enumerate(waiting):
             left -= source.size_bytes(path) if found else 0
-            if left < 0:
+            if left < 0 or len(found) == REACH_FILES_MAX:
                 more = len(waiting) - place + len(next_ones)
                 source.skip(".", (
-                    f"{entry} imports more than {REACH_BYTES_MAX // 1024**2} MiB of Python: of "
-                    f"the files farthest from it {more} were not read, nor what they import"
+                    f"{entry} imports more than {REACH_FILES_MAX:,} files or "
+                    f"{REACH_BYTES_MAX // 1024**2} MiB of Python: of the files farthest from it "
+                    f"{more} were not read, nor what they import"
                 ))  # fmt: skip
                 return tuple(sorted(found))
             found.append(path)

@@ -9,23 +9,20 @@ from typing import NamedTuple
 from seatrial.profiler.scopes import Def, File
 from seatrial.profiler.symbols import Symbols
 
-# The last name of what starts something -> where the function stands: its keyword and position.
-_STARTERS: dict[str, tuple[str, int]] = {
-    "Thread": ("target", 1), "Process": ("target", 1), "Timer": ("function", 1),
-    "start_new_thread": ("function", 0), "submit": ("fn", 0), "create_task": ("coro", 0),
-    "ensure_future": ("coro_or_future", 0), "run_coroutine_threadsafe": ("coro", 0),
-    "start_background_task": ("target", 0), "add_task": ("func", 0), "start_soon": ("", 0),
-    "spawn": ("", 0), "spawn_later": ("", 1), "run_in_executor": ("func", 1),
-    "call_later": ("callback", 1), "add_background_task": ("", 0), "apply_async": ("func", 0),
-    "GreenThread": ("", 0), "start_soon_in_worker_thread": ("", 0),
-}  # fmt: skip
-_HOWS = {
-    "Thread": "thread", "Process": "process", "Timer": "timer", "start_new_thread": "thread",
-    "submit": "executor", "create_task": "task", "ensure_future": "task",
-    "run_coroutine_threadsafe": "task", "start_background_task": "thread",
-    "add_task": "after the response", "start_soon": "task group", "spawn": "thread",
-    "spawn_later": "timer", "run_in_executor": "executor", "call_later": "timer",
-    "add_background_task": "task", "apply_async": "pool", "GreenThread": "thread",
+# The last name of what starts something -> as what it runs, and where the function stands: its
+# keyword and position.
+_STARTERS: dict[str, tuple[str, str, int]] = {
+    "Thread": ("thread", "target", 1), "Process": ("process", "target", 1),
+    "Timer": ("timer", "function", 1), "start_new_thread": ("thread", "function", 0),
+    "submit": ("executor", "fn", 0), "create_task": ("task", "coro", 0),
+    "ensure_future": ("task", "coro_or_future", 0),
+    "run_coroutine_threadsafe": ("task", "coro", 0),
+    "start_background_task": ("thread", "target", 0),
+    "add_task": ("after the response", "func", 0), "start_soon": ("task group", "", 0),
+    "spawn": ("thread", "", 0), "spawn_later": ("timer", "", 1),
+    "run_in_executor": ("executor", "func", 1), "call_later": ("timer", "callback", 1),
+    "add_background_task": ("task", "", 0), "apply_async": ("pool", "func", 0),
+    "GreenThread": ("thread", "", 0),
 }  # fmt: skip
 
 
@@ -54,7 +51,7 @@ def starts(symbols: Symbols, paths: Sequence[str]) -> tuple[Start, ...]:
 
 
 def _start(symbols: Symbols, file: File, call: ast.Call, last: str) -> Start | None:
-    keyword, position = _STARTERS[last]
+    how, keyword, position = _STARTERS[last]
     given = next((k.value for k in call.keywords if k.arg == keyword), None)
     if given is None and len(call.args) > position:
         given = call.args[position]
@@ -70,6 +67,4 @@ def _start(symbols: Symbols, file: File, call: ast.Call, last: str) -> Start | N
         return None
     known = meaning if isinstance(meaning, str) else ""
     one = file.at(call)
-    return Start(
-        file.path, one, call, _HOWS[last], target if isinstance(target, Def) else None, known
-    )
+    return Start(file.path, one, call, how, target if isinstance(target, Def) else None, known)

@@ -17,6 +17,7 @@ from seatrial.profiler.modules import Located, find, find_relative, locate
 from seatrial.profiler.reach import dotted
 from seatrial.profiler.scopes import Binding, Def, File, Klass, Scope
 from seatrial.profiler.source import Source
+from seatrial.profiler.syntax import parse
 
 DEPTH_MAX = 24
 NAME_MAX = 200
@@ -31,7 +32,8 @@ class Symbols:
     """Looks up expressions; everything found is kept."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
+        self.size_bytes = 0
         self._files: dict[str, File] = {}
         self._kept: dict[tuple[object, str], Symbol] = {}
         self._finds: dict[tuple[str, str, int], Place | None] = {}
@@ -42,7 +44,8 @@ class Symbols:
     def file(self, path: str) -> File:
         """The sorted tree of a file."""
         if path not in self._files:
-            self._files[path] = File(self._source, path)
+            self._files[path] = File(self.source, path)
+            self.size_bytes += self.source.size_bytes(path) if path in self.source else 0
         return self._files[path]
 
     def resolve(self, path: str, scope: Scope, node: ast.AST | None, depth: int = 0) -> Symbol:
@@ -117,9 +120,10 @@ class Symbols:
         klass = key[0] if isinstance(key[0], Klass) else None
         found: Symbol = None
         for binding in reversed(bound[:20]):
-            found = self._binding(path, binding, depth)
-            if found is None and held and binding.how == "value":
+            if held and binding.how == "value":
                 found = self._container(path, binding, held, klass)
+            if found is None:
+                found = self._binding(path, binding, depth)
             if found is not None:
                 break
         self._kept[key] = found
@@ -133,8 +137,7 @@ class Symbols:
             return self._imported(path, what, binding.module, depth)
         if binding.how == "type":
             return self._typed(path, binding.scope, what, depth + 1)
-        found = self.resolve(path, binding.scope, what, depth + 1)
-        return None if isinstance(found, str) and found.removesuffix("()") in CONTAINERS else found
+        return self.resolve(path, binding.scope, what, depth + 1)
 
     def _container(
         self, path: str, binding: Binding, name: str, klass: Klass | None
@@ -188,9 +191,9 @@ class Symbols:
         key = (path, module, level)
         if key not in self._finds:
             found = (
-                find_relative(self._source, module, path, level)
+                find_relative(self.source, module, path, level)
                 if level
-                else find(self._source, module, path)
+                else find(self.source, module, path)
             )
             self._finds[key] = _place(found)
         return self._finds[key]
@@ -210,7 +213,7 @@ class Symbols:
                 return found
         if place.path and not place.path.endswith("__init__.py"):
             return None
-        return _place(locate(self._source, name, place.folder or "."))
+        return _place(locate(self.source, name, place.folder or "."))
 
     def _attribute(self, path: str, scope: Scope, node: ast.Attribute, depth: int) -> Symbol:
         if isinstance(node.value, ast.Call) and _is_super(node.value):
@@ -335,13 +338,11 @@ class Symbols:
         if depth > DEPTH_MAX:
             return None
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if not all(part.isidentifier() for part in node.value[:NAME_MAX].split(".")):
+            tree = parse(node.value.strip()[:NAME_MAX], lambda reason: None)
+            first = tree.body[0] if tree is not None and tree.body else None
+            node = first.value if isinstance(first, ast.Expr) else None
+            if isinstance(node, ast.Constant):
                 return None
-            parts = node.value.split(".")[:8]
-            named: ast.expr = ast.Name(parts[0], ast.Load())
-            for part in parts[1:]:
-                named = ast.Attribute(named, part, ast.Load())
-            node = named
         if isinstance(node, ast.BinOp):
             left = self._typed(path, scope, node.left, depth + 1)
             return left if left is not None else self._typed(path, scope, node.right, depth + 1)

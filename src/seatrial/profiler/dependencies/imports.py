@@ -116,16 +116,17 @@ def _absent(
 
 
 def _tools(part: Part, provided: Provided) -> Iterator[Fact]:
-    used = {canonicalize_name(name) for name in part.packages}
-    for path in part.source.python_files:
-        if "test" not in path.lower():
-            used |= {canonicalize_name(n.split(".")[0]) for n, _ in part.source.imports(path)}
-    found = [
-        one
+    wanted = {
+        name: one
         for name, one in sorted(part.dependencies.items())
-        if (name in development() or name.startswith(("pytest-", "flake8-", "types-")))
-        and name not in used
-    ]
+        if name in development() or name.startswith(("pytest-", "flake8-", "types-"))
+    }
+    used = {canonicalize_name(name) for name in part.packages}
+    words = frozenset(spelt for name in wanted for spelt in (name, name.replace("-", "_")))
+    for path in part.source.python_files if wanted else ():
+        if "test" not in path.lower() and part.source.mentions(path, words):
+            used |= {canonicalize_name(n.split(".")[0]) for n, _ in part.source.imports(path)}
+    found = [one for name, one in wanted.items() if name not in used]
     if found:
         first = found[0].proof
         yield fact(

@@ -19,6 +19,10 @@ MUTATORS = frozenset({
     "difference_update", "subtract",
 })  # fmt: skip
 _PUSHES = {"heappush": "heapq.heappush", "insort": "bisect.insort"}
+_ADDING = frozenset({
+    "[...]", ".append()", ".add()", ".setdefault()", ".update()", ".insert()", ".extend()",
+})  # fmt: skip
+_COPYING = ("pydantic.", "pydantic_settings.", "sqlmodel.", "odmantic.", "beanie.", "mongoengine.")
 # An object's own set-up; nobody else has it yet.
 _MAKING = frozenset({"__init__", "__post_init__", "__new__", "__setstate__", "__init_subclass__"})
 
@@ -48,6 +52,10 @@ class Variable(NamedTuple):
 def changes(part: Part) -> list[Change]:
     """The changes of containers, in the order of the files and lines."""
     run = running(part)
+    callers: dict[Def, set[Def]] = {}
+    for caller in run:
+        for callee in part.code.callees(caller):
+            callers.setdefault(callee, set()).add(caller)
     found: list[Change] = []
     for path in sorted({one.path for one in run}):
         file = part.code.file(path)
@@ -56,9 +64,61 @@ def changes(part: Part) -> list[Change]:
             if one is None or one not in run or one.name in _MAKING:
                 continue
             held = _held(part, path, target)
-            if held is not None:
+            if held is not None and not _copied(part, held) and not _only_made(one, callers, 0):
                 found.append(Change(held, one, how, path, line, _names(part, path, given)))
     return sorted(found, key=lambda change: (change.path, change.line))
+
+
+def _copied(part: Part, held: Held) -> bool:
+    """Whether each object gets a copy of what its class holds, as with pydantic's fields."""
+    return held.klass is not None and not held.each and any(
+        isinstance(base, str) and base.startswith(_COPYING)
+        for base in part.code.symbols.ancestors(held.klass)
+    )  # fmt: skip
+
+
+def _only_made(one: Def, callers: dict[Def, set[Def]], depth: int) -> bool:
+    """Whether only its own object's set-up calls a method."""
+    above = callers.get(one, set()) - {one}
+    return bool(above) and one.klass is not None and depth < 4 and all(
+        caller.klass is one.klass
+        and (caller.name in _MAKING or _only_made(caller, callers, depth + 1))
+        for caller in above
+    )  # fmt: skip
+
+
+def transient(part: Part, group: list[Change]) -> str:
+    """Whether what goes in is taken out again in a `finally`: `open` when that is the end of a
+    stream, a connection that stays open meanwhile; `brief` when it is not; else ''."""
+    adding = {change.one for change in group if change.how in _ADDING}
+    taking = {change.one for change in group if change.how not in _ADDING}
+    if not adding or not taking:
+        return ""
+    for one in running(part):
+        file = part.code.file(one.path)
+        for block in file.inside(one, ast.Try):
+            lines = [node.lineno for node in block.finalbody]
+            if not lines:
+                continue
+            end = block.finalbody[-1].end_lineno or lines[-1]
+            called = {
+                found
+                for call in file.inside(one, ast.Call) if lines[0] <= call.lineno <= end
+                for found in (part.code.resolve(one.path, call.func),) if isinstance(found, Def)
+            }  # fmt: skip
+            own = any(
+                c.one is one and lines[0] <= c.line <= end for c in group if c.how not in _ADDING
+            )
+            if called & taking or own:
+                loops = (ast.While, ast.For, ast.AsyncFor)
+                waits = (ast.Yield, ast.Await, ast.YieldFrom)
+                streams = any(
+                    isinstance(inner, waits)
+                    for loop in ast.walk(block) if isinstance(loop, loops)
+                    for inner in ast.walk(loop)
+                )  # fmt: skip
+                return "open" if streams else "brief"
+    return ""
 
 
 def _sites(file: File) -> Iterator[tuple[ast.expr, str, int, list[ast.expr]]]:

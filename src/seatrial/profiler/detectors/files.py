@@ -9,6 +9,7 @@ from typing import NamedTuple
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.code import Def
 from seatrial.profiler.detectors.running import argument, default, running, told
+from seatrial.profiler.detectors.words import words
 from seatrial.profiler.part import Part
 from seatrial.profiler.reach import dotted, literal
 from seatrial.profiler.rules import fact
@@ -40,6 +41,8 @@ _UPLOAD_TYPES = ("fastapi.UploadFile()", "starlette.datastructures.UploadFile()"
 _SAVED = ("PIL.", "docx.", "openpyxl.", "pptx.", "fitz.", "matplotlib.", "keras.", "pydub.",
           "reportlab.", "fpdf.")  # fmt: skip
 _REMOVERS = frozenset({"remove", "unlink", "rmtree", "removedirs", "cleanup"})
+_OBJECT_STORES = ("boto3", "botocore", "minio", "s3fs", "gcsfs", "storages", "aioboto3",
+                  "aiobotocore", "fsspec", "azure")  # fmt: skip
 _TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
 _BUFFERS = ("io.BytesIO()", "io.StringIO()", "tempfile.")
 _READ_MODES = frozenset("rbtU")
@@ -131,12 +134,16 @@ def _judged(part: Part, written: Written, root: Def) -> Iterator[Fact]:
     subject = text or _shown(target) or "a file"
     value = f"{told(one, root)}{f', unless {env} says otherwise' if env else ''}"
     rule, confidence = "state.file", 0.8 if text else 0.7
+    if part.imports(*_OBJECT_STORES):
+        confidence = 0.5  # it may be told to keep them there
     if _temporary(part, path, target, text):
         rule = "state.temp-file"
         value += ", removed there" if _removed(part, one) else ""
     elif _removed(part, one):
         rule, value = "state.temp-file", f"{value}, removed there"
-    elif text is not None and text.endswith(".log"):
+    elif text is not None and (text.endswith(".log") or (
+        "a" in written.mode and "log" in words(text.rpartition("/")[2])
+    )):  # fmt: skip
         rule = "state.log-file"
     elif _is_upload(part, written):
         rule = "state.upload-folder"

@@ -22,6 +22,7 @@ _LOG_HANDLERS = frozenset({
     "logging.handlers.TimedRotatingFileHandler", "logging.handlers.WatchedFileHandler",
     "concurrent_log_handler.ConcurrentRotatingFileHandler",
 })  # fmt: skip
+_LOG_WORDS = frozenset({"FileHandler"})
 _FIELDS = ("django.db.models.FileField", "django.db.models.ImageField",
            "django.db.models.fields.files.FileField",
            "django.db.models.fields.files.ImageField")  # fmt: skip
@@ -68,7 +69,8 @@ def _logs(part: Part) -> Iterator[Fact]:
                 text, _ = default(part.code, path, given)
                 yield fact("state.log-file", text or "a file", told(file.at(call), None),
                            file=path, line=call.lineno)  # fmt: skip
-        for node in file.of(ast.Constant):
+        named = part.source.mentions(path, _LOG_WORDS)
+        for node in file.of(ast.Constant) if named else ():
             if isinstance(node.value, str) and node.value in _LOG_HANDLERS and (
                 node.value != "logging.FileHandler" or part.source.mentions(
                     path, frozenset({"handlers"}))

@@ -8,19 +8,29 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors.changes import Change, changes, guarded, memoised, variables
+from seatrial.profiler.code import Def
+from seatrial.profiler.detectors.changes import (
+    Change,
+    changes,
+    guarded,
+    memoised,
+    transient,
+    variables,
+)
 from seatrial.profiler.detectors.function_caches import function_caches
 from seatrial.profiler.detectors.lasting import lasting
 from seatrial.profiler.detectors.running import running, told
 from seatrial.profiler.detectors.words import (
     CACHES,
     CHATS,
+    CLOCKS,
     CONNECTIONS,
     COUNTS,
     DATA,
     IDS,
     LIMITS,
     ONCE,
+    RATES,
     SETUP,
     SOCKETS,
     TURNS,
@@ -76,7 +86,7 @@ def _fact(part: Part, rule: str, group: Sequence[Change], confidence: float, hol
     )  # fmt: skip
 
 
-def _rule(part: Part, group: Sequence[Change]) -> tuple[str, float]:
+def _rule(part: Part, group: list[Change]) -> tuple[str, float]:
     """Which rule a changed container falls under; '' when it does no harm."""
     held = group[0].held
     told_by = words(held.name.rpartition(".")[2])
@@ -88,11 +98,16 @@ def _rule(part: Part, group: Sequence[Change]) -> tuple[str, float]:
         return "", 0.0
     if held.kind in _CACHES or told_by & CACHES:
         return "state.module-cache", 0.8
+    if any(change.how == ".popitem()" for change in group):  # it has a size, so it may forget
+        return "state.module-cache", 0.6
     if told_by & CONNECTIONS and not told_by & ONCE and part.imports(*_WITH_SOCKETS):
         return "state.websocket", 0.6
-    if told_by & LIMITS:
+    if told_by & LIMITS or any(_limits(change) for change in group):
         return "state.rate-limit-memory", 0.7
     put_in = frozenset(word for change in group for one in change.what for word in words(one))
+    passing = transient(part, group)
+    if passing:
+        return ("state.websocket", 0.6) if passing == "open" else ("state.module-singleton", 0.6)
     chat = told_by & CHATS or put_in & TURNS
     if chat and speaks_with_a_model(part):
         return "state.chat-memory", 0.8
@@ -102,7 +117,7 @@ def _rule(part: Part, group: Sequence[Change]) -> tuple[str, float]:
         return "state.module-cache", 0.5
     if all(memoised(part, change) for change in group) and not told_by & DATA:
         return ("state.module-singleton", 0.6) if told_by & ONCE else ("state.module-cache", 0.6)
-    if told_by & COUNTS or (held.kind == "Counter"):
+    if told_by & COUNTS or held.kind == "Counter" or all(c.what & CLOCKS for c in group):
         return "state.module-metrics", 0.7
     if held.kind == "deque" and isinstance(held.node, ast.Call) and (
         any(keyword.arg == "maxlen" for keyword in held.node.keywords) or len(held.node.args) > 1
@@ -111,6 +126,16 @@ def _rule(part: Part, group: Sequence[Change]) -> tuple[str, float]:
     if told_by & ONCE and all(change.how == "[...]" for change in group):
         return "state.module-singleton", 0.5
     return "state.module-mutable", 0.8 if part.code.handlers else 0.6
+
+
+def _limits(change: Change) -> bool:
+    """Whether a function around a change is called a limit of some rate."""
+    one: Def | None = change.one
+    while one is not None:
+        if words(one.name) & RATES or {"rate", "limit"} <= words(one.name):
+            return True
+        one = one.parent
+    return False
 
 
 def _variables(part: Part, scripts: set[str]) -> Iterator[Fact]:

@@ -107,7 +107,8 @@ def settings(part: Part, *keys: str) -> list[Setting]:
     found: list[Setting] = []
     for path in part.paths:
         if path not in kept:
-            kept[path] = tuple(_settings(part.code, path))
+            set_here = part.source.mentions(path, KEYS)
+            kept[path] = tuple(_settings(part.code, path)) if set_here else ()
         found += [one for one in kept[path] if one.key in keys]
     return found
 

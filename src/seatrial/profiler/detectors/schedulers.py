@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.code import Def, Start
 from seatrial.profiler.detectors.running import told
+from seatrial.profiler.detectors.words import CHORES, words
 from seatrial.profiler.part import Part
 from seatrial.profiler.reach import dotted
 from seatrial.profiler.rules import fact
@@ -131,6 +132,8 @@ def _loops(part: Part) -> Iterator[Fact]:
         again = start.how == "timer" and start.one is target
         if not clock and not again and not _endless(part, target):
             continue
+        if not clock and words(target.name) & CHORES:
+            continue
         seen.add(target)
         rule = "state.in-process-scheduler" if clock or again else "state.background-loop"
         yield fact(rule, clock or target.title.removesuffix("()"),
@@ -173,6 +176,10 @@ def _left_behind(part: Part) -> Iterator[Fact]:
             continue
         if (start.path, start.call.lineno) in seen or _waited_for(part, start):
             continue
+        if start.target is not None and (
+            words(start.target.name) & CHORES or _endless(part, start.target)
+        ):
+            continue
         if start.how in ("task", "after the response", "task group") and not _is_long(part, start):
             continue
         if start.how == "task" and not _is_asyncio(start):
@@ -209,12 +216,21 @@ def _waited_for(part: Part, start: Start) -> bool:
         if any(inner is start.call for inner in ast.walk(wait)):
             return True
     names = _kept_as(part, start)
+    if any(
+        isinstance(call.func, ast.Attribute) and dotted(call.func.value) in names
+        for call in file.by_name.get("cancel", ())
+    ):
+        return True  # somebody looks after it
     for call in file.inside(start.one, ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in _WAITS:
             held = dotted(call.func.value)
             if start.how in ("thread", "process") and call.func.attr == "join":
                 return "path" not in held  # os.path.join
             if held in names or held in ("asyncio", "concurrent.futures"):
+                return True
+            made = part.code.meaning(start.path, call.func.value)
+            if call.func.attr in ("get", "wait") and made.startswith(("queue.", "threading.",
+                                                                      "asyncio.")):  # fmt: skip
                 return True
         elif isinstance(call.func, ast.Name) and call.func.id in ("as_completed", "wait", "gather"):
             return True

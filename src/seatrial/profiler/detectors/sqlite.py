@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors.running import argument, default, settings, variable
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import dotted, literal
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def, File, Klass, Scope
 
@@ -19,6 +19,7 @@ _OPENERS = {
     "dataset.connect": "dataset",
 }  # fmt: skip
 _ENGINES = ("sqlite3", "spatialite")
+_SCHEMES = frozenset({"sqlite"})
 _TEST = ("test", "mock", "fixture")
 
 
@@ -62,6 +63,8 @@ def _opened(part: Part, path: str) -> Iterator[Fact]:
 
 
 def _addresses(part: Part, path: str) -> Iterator[Fact]:
+    if not part.source.mentions(path, _SCHEMES):
+        return
     file = part.code.file(path)
     constants = [
         node for node in file.of(ast.Constant)
@@ -74,6 +77,8 @@ def _addresses(part: Part, path: str) -> Iterator[Fact]:
         # `sqlite://` alone is memory, or the beginning of an address put together later.
         if ":memory:" in name or (not name and not _rest(file, node)):
             continue
+        if _in_development(file, file.scope(node)):
+            continue
         if _in_test(file.scope(node)) or _is_compared(file.of(ast.Compare, ast.Call), node):
             continue
         env = (
@@ -81,6 +86,7 @@ def _addresses(part: Part, path: str) -> Iterator[Fact]:
             or _env_asked(part, path, node)
         )  # fmt: skip
         name = name.removeprefix("/") if name.strip("/") else _rest(file, node)
+        name = "a file" if "{" in name else name
         yield _told(name, "address", env, path, node.lineno, 1.0)
 
 
@@ -107,6 +113,10 @@ def _env_asked(part: Part, path: str, node: ast.Constant) -> str:
         if not test.lineno < node.lineno <= (test.end_lineno or 0):
             continue
         for inner in ast.walk(test.test):
+            if isinstance(inner, ast.Name | ast.Attribute):
+                name = dotted(inner).rpartition(".")[2]
+                if any(word in name for word in ("DATABASE", "DB_", "SQL")):
+                    return name
             if not isinstance(inner, ast.Name | ast.Call | ast.Subscript):
                 continue
             values: list[ast.AST] = [inner]
@@ -181,6 +191,13 @@ def _in_test(scope: Scope) -> bool:
     return False
 
 
+def _in_development(file: File, scope: Scope) -> bool:
+    """Whether it stands in settings for development, beside some for production."""
+    return isinstance(scope, Klass) and "dev" in scope.name.lower() and any(
+        "prod" in klass.name.lower() for klass in file.klasses
+    )  # fmt: skip
+
+
 def _django(part: Part) -> Iterator[Fact]:
     """`DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ...}}`."""
     for setting in settings(part, "DATABASES"):
@@ -198,6 +215,8 @@ def _django(part: Part) -> Iterator[Fact]:
             if text is None or not text.endswith(_ENGINES):
                 continue
             name = _last_text(given.get("NAME"))
+            others = len(settings(part, "DATABASES")) > 1
+            env = env or ("another database" if others else "")
             if ":memory:" not in name:
                 yield _told(name, "Django database", env, setting.path, inner.lineno, 1.0)
 

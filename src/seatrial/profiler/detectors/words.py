@@ -14,7 +14,7 @@ CONNECTIONS = frozenset({
     "peer",
 })  # fmt: skip
 SOCKETS = frozenset({
-    "websocket", "ws", "socket", "WebSocket", "Queue", "sid", "WebSocketResponse",
+    "websocket", "ws", "socket", "WebSocket", "Queue", "WebSocketResponse",
 })  # fmt: skip
 """What is put in: a connection, or the queue that one is served from."""
 CHATS = frozenset({
@@ -28,6 +28,9 @@ COUNTS = frozenset({
     "usage", "total", "histogram", "telemetry", "error", "log", "event", "recent",
 })  # fmt: skip
 LIMITS = frozenset({"ratelimit", "throttle", "attempt", "limiter", "limit", "quota"})
+RATES = frozenset({"ratelimit", "throttle", "limiter", "cooldown", "throttled"})
+CLOCKS = frozenset({"time", "now", "monotonic", "utcnow", "perf_counter"})
+"""What is put in: the moment when something was last done."""
 IDS = frozenset({"id", "ids", "seq", "sequence", "next", "number"})
 ONCE = frozenset({
     "client", "engine", "pool", "instance", "lock", "model", "provider", "factory", "logger",
@@ -43,7 +46,16 @@ DATA = frozenset({
 SETUP = (
     "init", "load", "setup", "start", "create", "configure", "ensure", "connect", "shutdown",
     "close", "get_", "stop", "warm", "reset", "lifespan", "make", "build", "initialize", "teardown",
+    "bootstrap", "prepare",
 )  # fmt: skip
+
+CHORES = frozenset({
+    "heart", "beat", "heartbeat", "cleanup", "clean", "cleaner", "reap", "reaper", "expire",
+    "expiry", "expiration", "evict", "gc", "keepalive", "watchdog", "monitor", "ping", "flush",
+    "idle", "health", "metric", "refresh", "prune", "purge", "reload", "sweep", "janitor",
+    "watch", "decay", "alive",
+})  # fmt: skip
+"""Loops that look after their own process, and do so in each."""
 
 _MODELS = (
     "openai", "anthropic", "langchain", "langchain_openai", "langchain_community", "langgraph",

@@ -19,7 +19,7 @@ def clock():
         time.sleep(1)
 
 
-async def refresh():
+async def sync_orders():
     while True:
         print("refreshed")
         await asyncio.sleep(60)
@@ -28,7 +28,7 @@ async def refresh():
 @app.on_event("startup")
 async def start():
     threading.Thread(target=clock, daemon=True).start()
-    asyncio.create_task(refresh())
+    asyncio.create_task(sync_orders())
 
 
 @app.get("/")

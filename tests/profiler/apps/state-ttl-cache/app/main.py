@@ -1,26 +1,10 @@
-from functools import lru_cache
-
-import requests
 from cachetools import TTLCache
 from fastapi import FastAPI
 
+from sky import settings, square, weather
+
 app = FastAPI()
 quotes = TTLCache(maxsize=100, ttl=60)
-
-
-@lru_cache(maxsize=512)
-def weather(city: str):
-    return requests.get(f"https://weather.test/{city}", timeout=3).json()
-
-
-@lru_cache(maxsize=512)
-def square(number: int):
-    return number * number
-
-
-@lru_cache
-def settings():
-    return {"debug": False}
 
 
 @app.get("/{city}")

@@ -10,8 +10,8 @@ round is in the result. Beside it, in the same run:
 - parse: `ast.parse` of every Python file with the collector off, one tree at a time;
 - command: `seatrial profile DIR --json`, with start-up and output.
 
-    python benchmarks/profiler.py --out result.json
-    python benchmarks/profiler.py --profile wide-1000       # where the time goes
+    python benchmarks/profiler/bench_profiler.py --out result.json
+    python benchmarks/profiler/bench_profiler.py --profile wide-1000       # where the time goes
 """
 
 from __future__ import annotations
