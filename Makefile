@@ -38,7 +38,7 @@ demo: setup ## Ship examples/furlong: the whole loop, about two minutes
 	@$(BIN)/seatrial ship examples/furlong
 
 test: setup ## Run all tests: the house, the runtime, the example
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 tests
 	@cd runtime && ../$(BIN)/python -m pytest -q -n 2 -o pythonpath=tests tests
 	@cd examples/furlong && ../../$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 

@@ -30,8 +30,10 @@ def test_a_folder_that_is_no_app(small: Any, tmp_path: Path) -> None:
         refused(small.run(verb, str(empty)), "empty")
     assert list(empty.iterdir()) == []
     refused(small.run("profile", str(tmp_path / "nowhere")), "nowhere")
-    (empty / "tool.py").write_text("print('hello')\n")
+    (empty / "tool.py").write_text("hello = 1\n")
     refused(small.run("profile", str(empty)), "entry")
+    (empty / "tool.py").write_text("print('hello')\n")
+    refused(small.run("plan", str(empty)), "answers no requests")
 
 
 def test_a_file_that_cannot_be_read(small: Any) -> None:

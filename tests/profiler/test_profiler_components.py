@@ -152,7 +152,7 @@ def test_what_the_app_runs_itself_is_not_told_again(app: Write) -> None:
     source = app({"bot.py": bot})
     assert [one.framework for one in detect(source)] == ["discord"]
     assert detect(source, paths=("bot.py",)) == ()
-    (found,) = scripts.bots(source)
+    (found,) = [one for one in scripts.detect(source) if one.bot]
     assert (found.path, found.line, found.framework, found.runs) == ("bot.py", 3, "discord", True)
     assert found.confidence >= 0.9
 
@@ -175,7 +175,7 @@ def test_what_the_app_runs_itself_is_not_told_again(app: Write) -> None:
     ],
 )  # fmt: skip
 def test_bots(app: Write, code: str, framework: str) -> None:
-    found = scripts.bots(app({"main.py": code}))
+    found = [one for one in scripts.detect(app({"main.py": code})) if one.bot]
     assert [one.framework for one in found] == ([framework] if framework else [])
 
 

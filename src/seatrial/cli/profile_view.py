@@ -13,11 +13,12 @@ from seatrial.kernel.workload import Component, Fact, Service, Workload
 from seatrial.profiler.rules import rules
 
 SEVERITIES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
-SHOWN_DANGERS = 8
+SHOWN_DANGERS = 6
+SHOWN_TEXT = 110
 SHOWN_NAMES = 6
 NEEDS = {
-    "python.asked": "Python", "size.installed": "installed", "size.image": "image",
-    "memory.worker-estimate": "memory", "gpu.wanted": "GPU", "gpu.optional": "GPU",
+    "size.installed": "installed", "size.image": "image", "memory.worker-estimate": "memory",
+    "gpu.wanted": "GPU", "gpu.optional": "GPU",
 }  # fmt: skip
 
 
@@ -58,10 +59,10 @@ def _components(found: Workload) -> None:
         table.add_row(f"[bold]{escape(component.name)}[/]", escape(" ".join(component.command)))
         why = next((f for f in component.facts if f.rule.startswith("entry.")), None)
         if why is not None:
-            how = why.value if why.rule == "entry.guessed" else f"{why.proof.file} says so"
+            place = _place(why)
+            how = f"{why.value}, {place}" if why.rule == "entry.guessed" else f"as in {place}"
             sure = f", {why.confidence:.0%} sure" if why.confidence < 1 else ""
-            place = f"{why.proof.file}:{why.proof.line}" if why.proof.line else why.proof.file
-            table.add_row("", f"[dim]{escape(f'{how}{sure} ({place})')}[/]")
+            table.add_row("", f"[dim]{escape(how + sure)}[/]")
         others = [f.subject for f in component.facts if f.rule == "entry.candidates"]
         if others:
             table.add_row("", f"[dim]also there: {escape(_listed(others))}[/]")
@@ -76,20 +77,14 @@ def _needs(found: Workload) -> None:
     source = f" from {found.requirements_file}" if found.requirements_file else ""
     table.add_row("packages", escape(f"{len(found.dependencies)}{source}"))
     for fact in facts:
-        if fact.rule in NEEDS and fact.rule != "python.asked":
-            table.add_row(NEEDS[fact.rule], escape(f"{fact.subject} {fact.value}".strip()))
+        if fact.rule in NEEDS:
+            value = fact.subject if fact.rule.startswith("gpu.") else fact.value
+            table.add_row(NEEDS[fact.rule], escape(_cut(value)))
     system = [f.subject for f in facts if f.rule == "system.package"]
     if system:
         table.add_row("system", escape(_listed(system)))
-    services: dict[tuple[str, str], Service] = {}
-    for component in found.components:
-        for service in component.services:
-            services.setdefault((service.kind, service.provider), service)
-    for service in services.values():
-        name = f"{service.kind} ({service.provider})" if service.provider else service.kind
-        by = f" by {service.env}" if service.env else ""
-        optional = "" if service.required else ", optional"
-        table.add_row("uses", escape(f"{name}{by}{optional}  {service.proof}"))
+    for kind, text in _services(found).items():
+        table.add_row(kind, escape(text))
     wanted = [f.subject for f in facts if f.rule == "env.read" and f.value == "required"]
     if wanted:
         table.add_row("must be set", escape(_listed(wanted)))
@@ -100,6 +95,31 @@ def _needs(found: Workload) -> None:
         table.add_row("routes", f"{routes}")
     out.print()
     out.print(table)
+
+
+def _services(found: Workload) -> dict[str, str]:
+    """The services by their kind: whose, by which variable, where in the source."""
+    unique: dict[str, dict[str, Service]] = {}
+    for component in found.components:
+        for service in component.services:
+            unique.setdefault(service.kind, {}).setdefault(service.provider, service)
+    told: dict[str, str] = {}
+    for kind, services in unique.items():
+        first, names = next(iter(services.values())), [name for name in services if name]
+        by = f" by {first.env}" if first.env else ""
+        optional = "" if any(one.required for one in services.values()) else ", optional"
+        whose = _listed(names) + " " if names != [kind] else ""
+        place = f"{first.proof.file}:{first.proof.line}" if first.proof.line else first.proof.file
+        told[kind] = f"{whose}{by.strip()}{optional} ({place})".strip(", ")
+    return told
+
+
+def _place(fact: Fact) -> str:
+    return f"{fact.proof.file}:{fact.proof.line}" if fact.proof.line else fact.proof.file
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_TEXT else text[: SHOWN_TEXT - 1].rstrip(" ,") + "…"
 
 
 def _listed(names: list[str]) -> str:
@@ -130,8 +150,7 @@ def _dangers(facts: Iterable[Fact], everything: bool) -> None:
         more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
         table.add_row(f"[{style}]{first.severity}[/]", escape(rules()[rule].title))
         detail = f"{first.subject} {first.value}".strip()
-        place = f"{first.proof.file}:{first.proof.line}" if first.proof.line else first.proof.file
-        table.add_row("", f"[dim]{escape(f'{place}  {detail}{more}')}[/]")
+        table.add_row("", f"[dim]{escape(f'{_place(first)}  {_cut(detail)}{more}')}[/]")
         table.add_row("", escape(f"fix: {first.fix}"))
     out.print(table)
     if len(shown) < len(groups):

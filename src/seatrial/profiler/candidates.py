@@ -282,10 +282,9 @@ def _from_factory(
     misses: list[NearMiss],
 ) -> App | None:
     """The app a function returns when it is called without arguments."""
-    if not _looks_like_factory(function):
-        return None
     if function.node not in returns:
-        returns[function.node] = app_of(machine.call(function))
+        worth = _looks_like_factory(machine.source, function)
+        returns[function.node] = app_of(machine.call(function)) if worth else None
     app = returns[function.node]
     if app is not None and function.required():
         needs = ", ".join(function.required())
@@ -298,14 +297,17 @@ def _from_factory(
     return app
 
 
-def _looks_like_factory(function: Function) -> bool:
+def _looks_like_factory(source: Source, function: Function) -> bool:
     """Whether it is worth walking: most functions of an app make no app."""
     if isinstance(function.node, ast.AsyncFunctionDef | ast.Lambda):
+        return False
+    named = bool(_FACTORY_LIKE.search(function.name))
+    if not named and not source.mentions(function.place.file, _MAKER_NAMES):
         return False
     inside = list(ast.walk(function.node))
     if not any(isinstance(node, ast.Return) and node.value for node in inside):
         return False
-    return bool(_FACTORY_LIKE.search(function.name)) or any(
+    return named or any(
         (getattr(node, "id", "") or getattr(node, "attr", "")) in _MAKER_NAMES
         for node in inside
         if isinstance(node, ast.Name | ast.Attribute)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
+from seatrial.profiler.reach import dotted
 from seatrial.profiler.scopes import Def, Klass
 
 CONTAINERS = frozenset({
@@ -49,3 +50,25 @@ class Held(NamedTuple):
 
 Symbol = Def | Klass | Thing | Place | Held | str | None
 """None: it cannot be told."""
+
+
+def is_self(one: Def, name: str) -> bool:
+    """Whether a name is the first parameter of a method."""
+    if one.klass is None or isinstance(one.node, ast.Module):
+        return False
+    args = [*one.node.args.posonlyargs, *one.node.args.args]
+    static = any(dotted(d) == "staticmethod" for d in one.node.decorator_list)
+    return bool(args) and args[0].arg == name and not static
+
+
+def is_super(node: ast.Call) -> bool:
+    """`super()`."""
+    return isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def is_property(found: Symbol) -> bool:
+    """Whether reading an attribute calls this function."""
+    return isinstance(found, Def) and any(
+        dotted(decorator).rpartition(".")[2] in ("property", "cached_property")
+        for decorator in found.decorators
+    )

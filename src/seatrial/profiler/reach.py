@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from seatrial.kernel.values import Value
 from seatrial.profiler.modules import Located, find, find_relative, join, parent
 from seatrial.profiler.source import Source
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-# Methods of view classes, which no code of the app names.
-_CALLED_BY_FLASK = frozenset({"get", "post", "put", "delete", "patch", "dispatch_request"})
-
 
 REACH_BYTES_MAX = 4 * 1024**2
 REACH_FILES_MAX = 3_000
 """What is looked at for one entry; nearly all apps have less than a tenth of it."""
-
-
-class Used(Value):
-    """The names that code mentions, by themselves and after a dot."""
-
-    plain: frozenset[str]
-    dotted: frozenset[str]
-
-
-def used_names(source: Source, paths: Sequence[str]) -> Used:
-    """What the files mention; a function that is not among it is not called in them."""
-    plain: set[str] = set()
-    after_dot: set[str] = set()
-    for path in paths:
-        plain.update(node.id for node in source.nodes_of(path, ast.Name))
-        after_dot.update(node.attr for node in source.nodes_of(path, ast.Attribute))
-    return Used(plain=frozenset(plain), dotted=frozenset(after_dot))
-
-
-def functions(source: Source, path: str, used: Used) -> Iterator[FunctionNode]:
-    """The functions and methods of a file that something may call."""
-    methods: set[ast.AST] = set()
-    for node in source.nodes_of(path, ast.ClassDef):
-        methods.update(node.body)
-    for node in source.nodes_of(path, ast.FunctionDef, ast.AsyncFunctionDef):
-        named = used.dotted if node in methods else used.plain | used.dotted
-        if (
-            node.name in named or node.decorator_list or node.name.startswith("__")
-            or (node in methods and node.name in _CALLED_BY_FLASK)
-        ):  # fmt: skip
-            yield node
 
 
 def reachable(source: Source, entry: str, *others: str) -> tuple[str, ...]:

@@ -12,7 +12,17 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from seatrial.profiler.meanings import CONTAINERS, LITERALS, Held, Place, Symbol, Thing
+from seatrial.profiler.meanings import (
+    CONTAINERS,
+    LITERALS,
+    Held,
+    Place,
+    Symbol,
+    Thing,
+    is_property,
+    is_self,
+    is_super,
+)
 from seatrial.profiler.modules import Located, find, find_relative, locate
 from seatrial.profiler.reach import dotted
 from seatrial.profiler.scopes import Binding, Def, File, Klass, Scope
@@ -35,6 +45,7 @@ class Symbols:
         self.source = source
         self.size_bytes = 0
         self._files: dict[str, File] = {}
+        self._bases: dict[Klass, list[Klass | str]] = {}
         self._kept: dict[tuple[object, str], Symbol] = {}
         self._finds: dict[tuple[str, str, int], Place | None] = {}
         self._own_names = frozenset(
@@ -89,7 +100,7 @@ class Symbols:
         while around is not None:
             bound = file.names(around).get(name)
             if bound is not None and not (isinstance(around, Klass) and around is not scope):
-                if isinstance(around, Def) and around.klass is not None and _is_self(around, name):
+                if isinstance(around, Def) and around.klass is not None and is_self(around, name):
                     static = any(dotted(d) == "classmethod" for d in around.decorators)
                     return around.klass if static else Thing(around.klass, exact=False)
                 return self._bound((around, name), path, bound, "", depth)
@@ -101,6 +112,14 @@ class Symbols:
         return found if found is not None or name not in _BUILTINS else name
 
     def _starred(self, path: str, name: str, depth: int) -> Symbol:
+        """What a name stands for that only `from module import *` can have brought."""
+        key = (path, f"* {name}")
+        if key not in self._kept:
+            self._kept[key] = None  # for modules that import each other
+            self._kept[key] = self._from_stars(path, name, depth)
+        return self._kept[key]
+
+    def _from_stars(self, path: str, name: str, depth: int) -> Symbol:
         for binding in self.file(path).names(None).get("*", ()):
             assert isinstance(binding.what, ast.alias) and binding.module is not None
             place = self._import_from(path, binding.module, binding.module.module or "")
@@ -216,7 +235,7 @@ class Symbols:
         return _place(locate(self.source, name, place.folder or "."))
 
     def _attribute(self, path: str, scope: Scope, node: ast.Attribute, depth: int) -> Symbol:
-        if isinstance(node.value, ast.Call) and _is_super(node.value):
+        if isinstance(node.value, ast.Call) and is_super(node.value):
             around = scope
             while isinstance(around, Def) and around.klass is None:
                 around = around.parent
@@ -239,7 +258,11 @@ class Symbols:
         bound = self.file(klass.path).names(klass).get(name)
         if bound is not None:
             return self._bound((klass, name), klass.path, bound, f"{klass.name}.{name}", depth)
-        return next(self._inherited(klass, name, depth), None)
+        key = (klass, f"< {name}")
+        if key not in self._kept:
+            self._kept[key] = None
+            self._kept[key] = next(self._inherited(klass, name, depth), None)
+        return self._kept[key]
 
     def of_object(self, thing: Thing, name: str, depth: int = 0) -> Symbol:
         """An attribute of an object: what its methods set it to, or its class's."""
@@ -251,14 +274,18 @@ class Symbols:
         own = self.file(klass.path).names(klass).get(name)
         if own is not None:
             found = self._bound((klass, name), klass.path, own, f"{klass.name}.{name}", depth)
-            return self.returns(found, depth + 1) if _is_property(found) else found
-        for base in self.bases(klass, depth):
-            if isinstance(base, str):
-                return f"{base}().{name}"
-            found = self.of_object(Thing(base, exact=False), name, depth + 1)
-            if found is not None:
-                return found
-        return None
+            return self.returns(found, depth + 1) if is_property(found) else found
+        key = (klass, f"self < {name}")
+        if key not in self._kept:
+            self._kept[key] = None
+            for base in self.bases(klass, depth):
+                self._kept[key] = (
+                    f"{base}().{name}" if isinstance(base, str)
+                    else self.of_object(Thing(base, exact=False), name, depth + 1)
+                )  # fmt: skip
+                if self._kept[key] is not None:
+                    break
+        return self._kept[key]
 
     def _inherited(self, klass: Klass, name: str, depth: int) -> Iterator[Symbol]:
         for base in self.bases(klass, depth):
@@ -270,8 +297,9 @@ class Symbols:
 
     def bases(self, klass: Klass, depth: int = 0) -> list[Klass | str]:
         """The classes that a class is derived from directly, those that can be told."""
-        if depth > DEPTH_MAX:
-            return []
+        if klass in self._bases or depth > DEPTH_MAX:
+            return self._bases.get(klass, [])
+        self._bases[klass] = []
         scope = klass.outer or klass.parent
         found: list[Klass | str] = []
         for node in klass.node.bases[:20]:
@@ -279,6 +307,7 @@ class Symbols:
             base = self.resolve(klass.path, scope, inner, depth + 1)
             if isinstance(base, Klass | str) and base is not klass:
                 found.append(base)
+        self._bases[klass] = found
         return found
 
     def ancestors(self, klass: Klass) -> Iterator[Klass | str]:
@@ -366,23 +395,3 @@ class Symbols:
 
 def _place(located: Located | None) -> Place | None:
     return Place(located.path, located.folder) if located is not None else None
-
-
-def _is_self(one: Def, name: str) -> bool:
-    """Whether a name is the first parameter of a method."""
-    if one.klass is None or isinstance(one.node, ast.Module):
-        return False
-    args = [*one.node.args.posonlyargs, *one.node.args.args]
-    static = any(dotted(d) == "staticmethod" for d in one.node.decorator_list)
-    return bool(args) and args[0].arg == name and not static
-
-
-def _is_super(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id == "super"
-
-
-def _is_property(found: Symbol) -> bool:
-    return isinstance(found, Def) and any(
-        dotted(decorator).rpartition(".")[2] in ("property", "cached_property")
-        for decorator in found.decorators
-    )

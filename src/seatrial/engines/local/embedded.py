@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from seatrial.engines import commands, runner
 from seatrial.engines.engine import Progress
@@ -217,10 +216,3 @@ def _await_port(box: Sandbox, pid: int, port: int, name: str, log: Path) -> None
                 f"{name} {what}\n{runner.tail(log)}", where=str(log), fix="see its log"
             )
         time.sleep(0.02)
-
-
-def scheme_of(default: str) -> str:
-    """The scheme of an address that stands in the source as a variable's default."""
-    with contextlib.suppress(ValueError):
-        return urlsplit(default).scheme
-    return ""

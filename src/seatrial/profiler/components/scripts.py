@@ -94,11 +94,6 @@ def detect(source: Source) -> tuple[Found, ...]:
     return tuple(sorted(found, key=lambda one: (-one.confidence, one.path.count("/"), one.path)))
 
 
-def bots(source: Source) -> tuple[Found, ...]:
-    """The bots: candidates for the main component of an app that answers no requests."""
-    return tuple(one for one in detect(source) if one.bot)
-
-
 def drafts(source: Source, app_paths: frozenset[str]) -> Iterator[Draft]:
     """Scripts that run by themselves beside the app: no file the app itself comes to run."""
     for one in detect(source):

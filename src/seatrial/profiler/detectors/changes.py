@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from seatrial.profiler.code import Def, Held, Klass
 from seatrial.profiler.detectors.running import running
@@ -18,6 +19,8 @@ MUTATORS = frozenset({
     "remove", "discard", "clear", "appendleft", "put", "put_nowait", "extendleft", "move_to_end",
     "difference_update", "subtract",
 })  # fmt: skip
+FUNCTION_LINES_MAX = 2_000
+"""Longer functions are not looked at as closely."""
 _PUSHES = {"heappush": "heapq.heappush", "insort": "bisect.insort"}
 _ADDING = frozenset({
     "[...]", ".append()", ".add()", ".setdefault()", ".update()", ".insert()", ".extend()",
@@ -25,6 +28,10 @@ _ADDING = frozenset({
 _COPYING = ("pydantic.", "pydantic_settings.", "sqlmodel.", "odmantic.", "beanie.", "mongoengine.")
 # An object's own set-up; nobody else has it yet.
 _MAKING = frozenset({"__init__", "__post_init__", "__new__", "__setstate__", "__init_subclass__"})
+
+
+_FINALLY: WeakKeyDictionary[Part, list[tuple[Def, ast.Try, set[Def]]]] = WeakKeyDictionary()
+FINALLY_MAX = 500
 
 
 class Change(NamedTuple):
@@ -94,31 +101,44 @@ def transient(part: Part, group: list[Change]) -> str:
     taking = {change.one for change in group if change.how not in _ADDING}
     if not adding or not taking:
         return ""
-    for one in running(part):
-        file = part.code.file(one.path)
-        for block in file.inside(one, ast.Try):
-            lines = [node.lineno for node in block.finalbody]
-            if not lines:
-                continue
-            end = block.finalbody[-1].end_lineno or lines[-1]
-            called = {
-                found
-                for call in file.inside(one, ast.Call) if lines[0] <= call.lineno <= end
-                for found in (part.code.resolve(one.path, call.func),) if isinstance(found, Def)
-            }  # fmt: skip
-            own = any(
-                c.one is one and lines[0] <= c.line <= end for c in group if c.how not in _ADDING
-            )
-            if called & taking or own:
-                loops = (ast.While, ast.For, ast.AsyncFor)
-                waits = (ast.Yield, ast.Await, ast.YieldFrom)
-                streams = any(
-                    isinstance(inner, waits)
-                    for loop in ast.walk(block) if isinstance(loop, loops)
-                    for inner in ast.walk(loop)
-                )  # fmt: skip
-                return "open" if streams else "brief"
+    for one, block, called in _with_finally(part):
+        first = block.finalbody[0].lineno
+        end = block.finalbody[-1].end_lineno or first
+        own = one in taking and any(
+            c.one is one and first <= c.line <= end for c in group if c.how not in _ADDING
+        )
+        if called & taking or own:
+            return "open" if _streams(block) else "brief"
     return ""
+
+
+def _with_finally(part: Part) -> list[tuple[Def, ast.Try, set[Def]]]:
+    """Every `finally` of what runs while serving, with the functions of the app it calls."""
+    if part not in _FINALLY:
+        found: list[tuple[Def, ast.Try, set[Def]]] = []
+        for one in running(part):
+            file = part.code.file(one.path)
+            for block in file.inside(one, ast.Try):
+                if not block.finalbody or len(found) == FINALLY_MAX:
+                    continue
+                first = block.finalbody[0].lineno
+                end = block.finalbody[-1].end_lineno or first
+                called = (
+                    part.code.resolve(one.path, call.func)
+                    for call in file.inside(one, ast.Call) if first <= call.lineno <= end
+                )  # fmt: skip
+                found.append((one, block, {c for c in called if isinstance(c, Def)}))
+        _FINALLY[part] = found
+    return _FINALLY[part]
+
+
+def _streams(block: ast.Try) -> bool:
+    """Whether it waits or answers again and again, as with a connection that stays open."""
+    return any(
+        isinstance(inner, ast.Yield | ast.Await | ast.YieldFrom)
+        for loop in ast.walk(block) if isinstance(loop, ast.While | ast.For | ast.AsyncFor)
+        for inner in ast.walk(loop)
+    )  # fmt: skip
 
 
 def _sites(file: File) -> Iterator[tuple[ast.expr, str, int, list[ast.expr]]]:
@@ -218,6 +238,10 @@ def memoised(part: Part, change: Change) -> bool:
         return False
     if change.how != "[...]":
         return True
+    if isinstance(change.one.node, ast.Module):
+        return False
+    if (change.one.node.end_lineno or 0) - change.one.line > FUNCTION_LINES_MAX:
+        return False
     last = change.held.name.rpartition(".")[2]
     for node in ast.walk(change.one.node):
         if isinstance(node, ast.If) and _asks(node.test, last):

@@ -30,6 +30,8 @@ _METHODS = frozenset({
     "write_text", "write_bytes", "to_csv", "to_parquet", "to_pickle", "to_excel", "to_json",
     "savefig", "write_image", "write_html", "to_feather", "to_hdf", "save", "open",
 })  # fmt: skip
+WRITES_MAX = 300
+"""Calls of a file that are looked at closely; what they write is told as one."""
 _NAMES = _METHODS | {name.rpartition(".")[2] for name in (*_OPENERS, *_WRITERS)}
 _UPLOADS = ("file", "upload", "image", "photo", "document", "attachment", "picture", "avatar",
             "audio", "video", "pdf", "media")  # fmt: skip
@@ -45,6 +47,7 @@ _OBJECT_STORES = ("boto3", "botocore", "minio", "s3fs", "gcsfs", "storages", "ai
                   "aiobotocore", "fsspec", "azure")  # fmt: skip
 _TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
 _BUFFERS = ("io.BytesIO()", "io.StringIO()", "tempfile.")
+_READERS = ("open", "read_text", "read_bytes", "read_csv", "read_json", "exists")
 _READ_MODES = frozenset("rbtU")
 
 
@@ -63,7 +66,7 @@ def detect(part: Part) -> Iterator[Fact]:
     run = running(part)
     for path in sorted({one.path for one in run}):
         file = part.code.file(path)
-        for call in file.calls(_NAMES):
+        for call in file.calls(_NAMES)[:WRITES_MAX]:
             one = file.at(call)
             if one is None:
                 one = next((d for d in run if d.path == path and isinstance(d.node, ast.Module)),
@@ -197,6 +200,13 @@ def _parts(part: Part, path: str, target: ast.expr | None) -> Iterator[ast.AST]:
 
 def _removed(part: Part, one: Def) -> bool:
     """Whether the function removes files, too."""
+    known = part.source.memo.setdefault("files.removed", {})
+    if one not in known:
+        known[one] = _removes(part, one)
+    return bool(known[one])
+
+
+def _removes(part: Part, one: Def) -> bool:
     for call in part.code.calls(one):
         last = dotted(call.func).rpartition(".")[2] or (
             call.func.attr if isinstance(call.func, ast.Attribute) else ""
@@ -217,7 +227,14 @@ def _is_upload(part: Part, written: Written) -> bool:
     func = written.call.func
     if isinstance(func, ast.Attribute) and func.attr == "save":
         return not part.code.meaning(written.path, func.value).startswith(_SAVED)
-    one = written.one
+    known = part.source.memo.setdefault("files.takes", {})
+    if written.one not in known:
+        known[written.one] = _takes_upload(part, written.one)
+    return bool(known[written.one])
+
+
+def _takes_upload(part: Part, one: Def) -> bool:
+    """Whether a function reads or copies a visitor's file."""
     for call in part.code.calls(one):
         if not isinstance(call.func, ast.Attribute):
             continue
@@ -241,20 +258,23 @@ def _read_back(part: Part, written: Written, text: str | None) -> bool:
     name = dotted(target) if target is not None else ""
     if not text and not name.isupper():
         return False
-    for call in part.code.file(written.path).calls(("open", "read_text", "read_bytes", "read_csv",
-                                                    "read_json", "exists")):  # fmt: skip
+    known = part.source.memo.setdefault("files.read", {})
+    if written.path not in known:
+        known[written.path] = frozenset(_read(part, written.path))
+    return bool({name, text or ""} & known[written.path] - {""})
+
+
+def _read(part: Part, path: str) -> Iterator[str]:
+    """The names and texts of the files that a file of the app reads."""
+    for call in part.code.file(path).calls(_READERS):
         func = call.func
-        pathlike = isinstance(func, ast.Attribute) and func.attr.startswith("read_t")
-        given = (
-            func.value if pathlike and isinstance(func, ast.Attribute) else argument(call, "", 0)
-        )
+        pathlike = isinstance(func, ast.Attribute) and func.attr in ("read_text", "read_bytes")
+        given = func.value if pathlike and isinstance(func, ast.Attribute) else None
+        given = given or argument(call, "", 0)
         mode = literal(argument(call, "mode", 1)) or "r"
-        if call is written.call or (set(mode) - _READ_MODES and len(mode) <= 4):
-            continue
-        if given is not None and ((name and dotted(given) == name) or (
-            text is not None and literal(given) == text)):  # fmt: skip
-            return True
-    return False
+        if given is not None and not (set(mode) - _READ_MODES and len(mode) <= 4):
+            yield dotted(given)
+            yield literal(given) or ""
 
 
 def _shown(target: ast.expr | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.code import Def
-from seatrial.profiler.detectors.running import running, told
+from seatrial.profiler.detectors.running import reaches, running, told
 from seatrial.profiler.part import Part
 from seatrial.profiler.rules import fact
 
@@ -56,10 +56,9 @@ def _has_arguments(one: Def) -> bool:
 
 
 def _reads_outside(part: Part, one: Def) -> bool:
-    for reached in part.code.reached([one]):
-        for call in part.code.file(reached.path).inside(reached, ast.Call):
-            if part.code.meaning(reached.path, call.func).startswith(_OUTSIDE):
-                return True
-            if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
-                return True
-    return False
+    if reaches(part, one, _OUTSIDE):
+        return True
+    return any(
+        isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS
+        for call in part.code.file(one.path).inside(one, ast.Call)
+    )

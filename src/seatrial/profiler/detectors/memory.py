@@ -40,6 +40,8 @@ from seatrial.profiler.detectors.words import (
 from seatrial.profiler.part import Part
 from seatrial.profiler.rules import fact
 
+CHANGES_MAX = 20
+"""Changes of one container that are looked at closely."""
 _QUEUES = ("Queue", "SimpleQueue", "LifoQueue", "PriorityQueue", "JoinableQueue")
 _WITH_SOCKETS = (
     "websockets", "fastapi", "starlette", "tornado", "aiohttp", "flask_socketio", "socketio",
@@ -115,7 +117,7 @@ def _rule(part: Part, group: list[Change]) -> tuple[str, float]:
     if part.kind == "web" and background:
         # Filled by a thread of each process for itself, the same everywhere sooner or later.
         return "state.module-cache", 0.5
-    if all(memoised(part, change) for change in group) and not told_by & DATA:
+    if all(memoised(part, change) for change in group[:CHANGES_MAX]) and not told_by & DATA:
         return ("state.module-singleton", 0.6) if told_by & ONCE else ("state.module-cache", 0.6)
     if told_by & COUNTS or held.kind == "Counter" or all(c.what & CLOCKS for c in group):
         return "state.module-metrics", 0.7

@@ -19,6 +19,7 @@ KEYS = frozenset({
     "CELERY_BEAT_SCHEDULE", "REST_FRAMEWORK", "SESSION_CACHE_ALIAS",
 })  # fmt: skip
 _READERS = ("os.environ.get", "os.getenv", "environ.Env()", "decouple.config", "env")
+_REACHES: WeakKeyDictionary[Part, dict[tuple[Def, tuple[str, ...]], bool]] = WeakKeyDictionary()
 _RUNNING: WeakKeyDictionary[Part, dict[Def, Def]] = WeakKeyDictionary()
 
 
@@ -40,6 +41,37 @@ def running(part: Part) -> dict[Def, Def]:
         serving = {} if part.kind != "web" and code.working else code.serving
         _RUNNING[part] = {**code.working, **code.background, **serving}
     return _RUNNING[part]
+
+
+def reaches(part: Part, start: Def, prefixes: tuple[str, ...]) -> bool:
+    """Whether a function, or what it calls, calls something outside that begins so."""
+    known = _REACHES.setdefault(part, {})
+    for one in part.code.reached([start]):
+        key = (one, prefixes)
+        if key not in known:
+            known[key] = any(
+                part.code.meaning(one.path, call.func).startswith(prefixes)
+                for call in part.code.file(one.path).inside(one, ast.Call)
+            )
+        if known[key]:
+            return True
+    return False
+
+
+def by_hand(part: Part, path: str, node: ast.AST) -> bool:
+    """Whether something stands under `if __name__ == "__main__"`, which servers skip."""
+    kept = part.source.memo.setdefault("running.by_hand", {})
+    if path not in kept:
+        kept[path] = [
+            (test.lineno, test.end_lineno or 0)
+            for test in part.code.file(path).of(ast.If)
+            if isinstance(test.test, ast.Compare) and any(
+                isinstance(one, ast.Name) and one.id == "__name__"
+                for one in (test.test.left, *test.test.comparators)
+            )
+        ]  # fmt: skip
+    line: int = getattr(node, "lineno", 0)
+    return any(start < line <= end for start, end in kept[path])
 
 
 def told(one: Def | None, root: Def | None) -> str:

@@ -5,11 +5,12 @@ for one request and not waited for.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.code import Def, Start
-from seatrial.profiler.detectors.running import told
+from seatrial.profiler.detectors.running import by_hand, reaches, told
 from seatrial.profiler.detectors.words import CHORES, words
 from seatrial.profiler.part import Part
 from seatrial.profiler.reach import dotted
@@ -45,6 +46,9 @@ _WAITS = frozenset({
     "run_until_complete",
 })  # fmt: skip
 _SERVING = ("web",)
+STARTS_MAX = 300
+STARTS_OF_ONE_MAX = 10
+"""Places of a component, and of one of its functions, that are looked at closely."""
 
 
 def detect(part: Part) -> Iterator[Fact]:
@@ -62,9 +66,11 @@ def _schedulers(part: Part) -> Iterator[Fact]:
     names = {name.rpartition(".")[2] for name in _SCHEDULERS}
     for path in part.paths:
         file = part.code.file(path)
+        seen: set[str] = set()
         for call in file.calls(names):
             library = _SCHEDULERS.get(part.code.meaning(path, call.func), "")
-            if library and not _by_hand(part, path, call):
+            if library and library not in seen and not by_hand(part, path, call):
+                seen.add(library)
                 yield _scheduler(part, path, call, library)
         for one in file.defs:
             for decorator in one.decorators:
@@ -100,16 +106,6 @@ def _switched(part: Part, path: str, call: ast.Call) -> bool:
     )  # fmt: skip
 
 
-def _by_hand(part: Part, path: str, call: ast.Call) -> bool:
-    """Whether it stands under `if __name__ == "__main__"`, or in a command: servers skip it."""
-    file = part.code.file(path)
-    return any(
-        node.lineno < call.lineno <= (node.end_lineno or 0) and "__main__" in ast.unparse(
-            node.test)[:200]
-        for node in file.of(ast.If)
-    )  # fmt: skip
-
-
 def _embedded_beat(part: Part) -> Iterator[Fact]:
     """A Celery worker with `-B` or a beat started from inside the web process."""
     for path in part.paths:
@@ -126,7 +122,7 @@ def _loops(part: Part) -> Iterator[Fact]:
         target = start.target
         if target is None or target in seen or start.one in part.code.serving:
             continue
-        if start.how == "process" or _by_hand(part, start.path, start.call):
+        if start.how == "process" or by_hand(part, start.path, start.call):
             continue
         clock = _clock(part, target)
         again = start.how == "timer" and start.one is target
@@ -144,11 +140,12 @@ def _loops(part: Part) -> Iterator[Fact]:
 
 def _clock(part: Part, target: Def) -> str:
     """`schedule.run_pending()` in an endless loop."""
-    for one in part.code.reached([target]):
-        for call in part.code.file(one.path).inside(one, ast.Call):
-            if part.code.meaning(one.path, call.func) == "schedule.run_pending":
-                return "schedule"
-    return ""
+    return "schedule" if reaches(part, target, ("schedule.run_pending",)) else ""
+
+
+def _is_long(part: Part, target: Def | None) -> bool:
+    """Whether what is started calls out, computes or sends: more than a note in a log."""
+    return target is not None and reaches(part, target, _SLOW)
 
 
 def _endless(part: Part, target: Def) -> bool:
@@ -170,9 +167,14 @@ def _endless(part: Part, target: Def) -> bool:
 def _left_behind(part: Part) -> Iterator[Fact]:
     """Work that a request starts and does not wait for."""
     seen: set[tuple[str, int]] = set()
-    for start in part.code.starts:
+    serving = [start for start in part.code.starts if start.one in part.code.serving]
+    looked: Counter[Def | None] = Counter()
+    for start in serving[:STARTS_MAX]:
         one = start.one
-        if one is None or one not in part.code.serving or one.name.startswith("lifespan"):
+        looked[one] += 1
+        if looked[one] > STARTS_OF_ONE_MAX:
+            continue
+        if one is None or one.name.startswith("lifespan"):
             continue
         if (start.path, start.call.lineno) in seen or _waited_for(part, start):
             continue
@@ -180,7 +182,9 @@ def _left_behind(part: Part) -> Iterator[Fact]:
             words(start.target.name) & CHORES or _endless(part, start.target)
         ):
             continue
-        if start.how in ("task", "after the response", "task group") and not _is_long(part, start):
+        if start.how in ("task", "after the response", "task group") and not _is_long(
+            part, start.target
+        ):
             continue
         if start.how == "task" and not _is_asyncio(start):
             continue
@@ -260,14 +264,3 @@ def _is_background(part: Part, start: Start) -> bool:
         return "BackgroundTask" in start.meaning
     return isinstance(start.call.func, ast.Attribute) and "background" in dotted(
         start.call.func.value).lower()  # fmt: skip
-
-
-def _is_long(part: Part, start: Start) -> bool:
-    """Whether what is started calls out, computes or sends: more than a note in a log."""
-    if start.target is None:
-        return False
-    for one in part.code.reached([start.target]):
-        for call in part.code.file(one.path).inside(one, ast.Call):
-            if part.code.meaning(one.path, call.func).startswith(_SLOW):
-                return True
-    return False

@@ -19,6 +19,8 @@ _OPENERS = {
     "dataset.connect": "dataset",
 }  # fmt: skip
 _ENGINES = ("sqlite3", "spatialite")
+ADDRESSES_MAX = 50
+"""Addresses of a file that are looked at closely."""
 _SCHEMES = frozenset({"sqlite"})
 _TEST = ("test", "mock", "fixture")
 
@@ -70,7 +72,7 @@ def _addresses(part: Part, path: str) -> Iterator[Fact]:
         node for node in file.of(ast.Constant)
         if isinstance(node.value, str) and node.value.startswith("sqlite") and ":" in node.value
     ]  # fmt: skip
-    for node in constants:
+    for node in constants[:ADDRESSES_MAX]:
         scheme, found, name = node.value.partition("://")
         if not found or scheme.partition("+")[0] not in ("sqlite", "sqlite3") or " " in node.value:
             continue

@@ -36,7 +36,8 @@ _CHROMA = tuple(f"{package}.{name}" for package in (
 _SAVES = {
     "faiss.write_index": "FAISS", "save_local": "FAISS", "hnswlib.Index().save_index": "hnswlib",
 }  # fmt: skip
-_WRITES = frozenset({"add", "add_with_ids", "add_documents", "add_texts", "add_items"})
+CALLS_MAX = 300
+"""Calls of a file that are looked at closely."""
 _MEMORIES = frozenset({
     "ConversationBufferMemory", "ConversationBufferWindowMemory", "ConversationSummaryMemory",
     "ConversationSummaryBufferMemory", "ConversationTokenBufferMemory", "ConversationKGMemory",
@@ -66,7 +67,7 @@ def _stores(part: Part) -> Iterator[Fact]:
     names |= {"connect", "QdrantClient", "AsyncQdrantClient", "MilvusClient", "connect_async",
               "from_documents", "from_texts"}  # fmt: skip
     for path in part.paths:
-        for call in part.code.file(path).calls(names):
+        for call in part.code.file(path).calls(names)[:CALLS_MAX]:
             called = part.code.meaning(path, call.func) or part.code.full_name(path, call.func)
             found = _store(part, path, call, called)
             if found is not None:
@@ -162,7 +163,7 @@ def _memories(part: Part) -> Iterator[Fact]:
     """What keeps conversations in memory and outlives a request."""
     for path in part.paths:
         file = part.code.file(path)
-        for call in file.calls(_MEMORIES):
+        for call in file.calls(_MEMORIES)[:CALLS_MAX]:
             called = part.code.meaning(path, call.func)
             if not called.startswith(_MEMORY_PACKAGES):
                 continue
