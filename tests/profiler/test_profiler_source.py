@@ -426,7 +426,7 @@ def test_what_is_nearest_is_read_when_there_is_too_much(
     }  # fmt: skip
     source = app(files)
     assert len(reach.reachable(source, "app.py")) == 5 and not source.skipped
-    monkeypatch.setattr(reach, "REACH_BYTES_MAX", 500)
+    monkeypatch.setattr(Source, "reach_bytes_max", 500)
     cut = Source.open(source.root)
     assert reach.reachable(cut, "app.py") == ("app.py", "near_a.py", "near_b.py")
     assert "2 were not read" in reasons(cut)["."]

@@ -172,9 +172,15 @@ def local_state(case: Case) -> Found | None:
     return Found("violated", sentence, sqlite.proof, fix)
 
 
+_IN_PROCESS = (
+    "state.module-mutable", "state.chat-memory", "state.session-memory", "state.websocket",
+    "state.memory-queue",
+)  # fmt: skip
+
+
 def process_state(case: Case) -> Found | None:
     """State kept in a process's memory is seen by every request."""
-    fact = _fact(case, "state.module-mutable")
+    fact = next(filter(None, (_fact(case, rule) for rule in _IN_PROCESS)), None)
     if fact is None:
         return None
     design = case.design
@@ -182,7 +188,7 @@ def process_state(case: Case) -> Found | None:
         return None
     severity: Severity = "risk" if case.platform.capabilities.shared_memory else "violated"
     sentence = f"{fact.subject} is kept in memory ({fact.proof}) and not shared between processes"
-    return Found(severity, sentence, fact.proof, "keep it in Redis or a database")
+    return Found(severity, sentence, fact.proof, fact.fix or "keep it in Redis or a database")
 
 
 def service_level(case: Case) -> Found | None:

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from seatrial.kernel.values import Value
-from seatrial.profiler.appobject import WRAPPERS, App, app_of, made_by
+from seatrial.profiler.appobject import App, app_of, made_by
 from seatrial.profiler.frameworks import frameworks, makers
 from seatrial.profiler.interpret import Interpreter
-from seatrial.profiler.modules import ModuleName, join, locate, name_of, parent
+from seatrial.profiler.modules import ModuleName, beside, join, locate, name_of, parent
 from seatrial.profiler.objects import (
     Bound,
     Class,
@@ -29,11 +29,6 @@ from seatrial.profiler.source import Source
 STEPS_PER_FILE = 60_000
 STEPS_ALL = 3_000_000
 
-# Code beside the app that is not the app.
-_BESIDE = frozenset({
-    "test", "tests", "testing", "doc", "docs", "example", "examples", "sample", "samples",
-    "benchmark", "benchmarks", "migrations", "e2e", "fixtures", "testdata",
-})  # fmt: skip
 _FACTORY_LIKE = re.compile(r"app|flask|server|[wa]sgi|^(build|make|create|get)$", re.IGNORECASE)
 _USUAL_FILES = frozenset({
     "wsgi", "asgi", "app", "main", "application", "server", "run", "api", "index", "serve", "web",
@@ -97,17 +92,6 @@ class Found(Value):
     near_misses: tuple[NearMiss, ...]
 
 
-def beside(path: str) -> bool:
-    """Whether a file is test, documentation or example code."""
-    parts = PurePosixPath(path).parts
-    name = parts[-1]
-    return (
-        any(part.lower() in _BESIDE for part in parts[:-1])
-        or name.startswith("test_") or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "setup.py", "noxfile.py", "tests.py", "tasks.py", "fabfile.py")
-    )  # fmt: skip
-
-
 def detect(source: Source) -> Found:
     """Every app object the source makes, under every name it can be started by."""
     candidates: list[Candidate] = []
@@ -141,7 +125,7 @@ def near_misses(source: Source, found: Found) -> list[NearMiss]:
 
 def worth_walking(source: Source, path: str) -> bool:
     """Whether a file can hold or pass on an app: by its name, or by a framework's name in it."""
-    if PurePosixPath(path).stem in _USUAL_FILES and path.count("/") <= 4:
+    if path.rpartition("/")[2].removesuffix(".py") in _USUAL_FILES and path.count("/") <= 4:
         return True
     return source.mentions(path, _WORDS)
 
@@ -347,7 +331,7 @@ _LAST_NAMES = {name.rpartition(".")[2].partition("[")[0]: one for name, one in m
 _WORDS = frozenset(
     [name for name in _LAST_NAMES if name not in _GENERIC]
     + [p for m, one in makers().items() if m.rpartition(".")[2] in _GENERIC for p in one.imports]
-    + ["start_response", "receive,", "receive:", *WRAPPERS]
+    + ["start_response", "receive,", "receive:"]
 )
 _ROUTING = frozenset(
     [package for one in frameworks().values() for package in one.imports]

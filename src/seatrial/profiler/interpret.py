@@ -122,8 +122,9 @@ class Interpreter:
 
     def _room(self, path: str) -> bool:
         self._bytes += self.source.size_bytes(path)
-        self.exhausted = self.exhausted or self._bytes > MODULES_BYTES_MAX
-        return self._bytes <= MODULES_BYTES_MAX
+        most = min(MODULES_BYTES_MAX, self.source.reach_bytes_max)
+        self.exhausted = self.exhausted or self._bytes > most
+        return self._bytes <= most
 
     def import_name(self, dotted: str, file: str) -> Any:
         """What `import dotted` finds, as the module itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from seatrial.kernel.values import Value
@@ -14,6 +15,13 @@ _INSTALLED = frozenset({
     "alembic", "celery", "django", "docker", "fastapi", "flask", "gradio", "gunicorn", "kubernetes",
     "mysql", "nginx", "numpy", "openai", "pandas", "prometheus_client", "psycopg", "pydantic",
     "pymongo", "redis", "requests", "sqlalchemy", "streamlit", "torch", "transformers",
+})  # fmt: skip
+
+
+# Code beside the app that is not the app.
+_BESIDE = frozenset({
+    "test", "tests", "testing", "doc", "docs", "example", "examples", "sample", "samples",
+    "benchmark", "benchmarks", "migrations", "e2e", "fixtures", "testdata", "cypress",
 })  # fmt: skip
 
 
@@ -140,3 +148,15 @@ def _starts_above(source: Source, dotted: str, folder: str) -> bool:
         and locate(source, dotted, folder) is None
         and locate(source, dotted, ".") is not None
     )
+
+
+@lru_cache(maxsize=65_536)  # a dozen detectors ask for every file
+def beside(path: str) -> bool:
+    """Whether a file is test, documentation or example code, or a tool's."""
+    parts = path.split("/")
+    name = parts[-1]
+    return (
+        any(part.lower() in _BESIDE or part.startswith(".") for part in parts[:-1])
+        or name.startswith("test_") or name.endswith(("_test.py", "_tests.py"))
+        or name in ("conftest.py", "setup.py", "noxfile.py", "tests.py", "fabfile.py")
+    )  # fmt: skip

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.profiler.modules import find, join, parent
 from seatrial.profiler.reach import (
-    REACH_BYTES_MAX,
     REACH_FILES_MAX,
     dotted,
     literal,
@@ -41,7 +40,7 @@ def widened(symbols: Symbols, paths: Sequence[str], framework: str, entry: str) 
     found = set(paths)
     waiting = list(paths)
 
-    left = REACH_BYTES_MAX - sum(source.size_bytes(path) for path in paths)
+    left = source.reach_bytes_max - sum(source.size_bytes(path) for path in paths)
 
     def add(path: str) -> None:
         nonlocal left

@@ -10,16 +10,15 @@ from seatrial.profiler.source import Source
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
-REACH_BYTES_MAX = 4 * 1024**2
-REACH_FILES_MAX = 3_000
-"""What is looked at for one entry; nearly all apps have less than a tenth of it."""
+REACH_FILES_MAX = 2_000
+"""Files that are looked at for one entry; nearly all apps have less than a tenth of it."""
 
 
 def reachable(source: Source, entry: str, *others: str) -> tuple[str, ...]:
     """The files that `entry` and `others` import, wherever the import stands, and themselves.
 
-    The nearest come first: what is more than `REACH_BYTES_MAX` of Python away is left out, and
-    told under `source.skipped`.
+    The nearest come first: what is beyond `source.reach_bytes_max` of Python or
+    `REACH_FILES_MAX` is left out, and told under `source.skipped`.
     """
     known = source.memo.setdefault("reach.reachable", {})
     starts = (entry, *others)
@@ -34,7 +33,7 @@ def _reachable(source: Source, starts: tuple[str, ...]) -> tuple[str, ...]:
     waiting = list(dict.fromkeys(path for path in starts if path in source))
     seen = set(waiting)
     found: list[str] = []
-    left = REACH_BYTES_MAX
+    left = source.reach_bytes_max
     while waiting:
         next_ones: list[str] = []
         for place, path in enumerate(waiting):
@@ -43,8 +42,8 @@ def _reachable(source: Source, starts: tuple[str, ...]) -> tuple[str, ...]:
                 more = len(waiting) - place + len(next_ones)
                 source.skip(".", (
                     f"{entry} imports more than {REACH_FILES_MAX:,} files or "
-                    f"{REACH_BYTES_MAX // 1024**2} MiB of Python: of the files farthest from it "
-                    f"{more} were not read, nor what they import"
+                    f"{source.reach_bytes_max / 1024**2:.2g} MiB of Python: of the files farthest "
+                    f"from it {more} were not read, nor what they import"
                 ))  # fmt: skip
                 return tuple(sorted(found))
             found.append(path)

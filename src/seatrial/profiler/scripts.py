@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from seatrial.kernel.values import Value
-from seatrial.profiler.candidates import beside
 from seatrial.profiler.frameworks import Framework, frameworks
+from seatrial.profiler.modules import beside
 from seatrial.profiler.reach import aliases, dotted, full_name
 from seatrial.profiler.source import Source
 
@@ -161,7 +161,7 @@ def _imported(source: Source, paths: Sequence[str]) -> frozenset[str]:
 def _agents(source: Source) -> Iterator[Script]:
     """Google ADK agents: a folder whose agent.py has a `root_agent`."""
     for path in source.python_files:
-        if PurePosixPath(path).name != "agent.py" or beside(path):
+        if path.rpartition("/")[2] != "agent.py" or beside(path):
             continue
         for node in source.nodes_of(path, ast.Assign):
             if any(dotted(target) == "root_agent" for target in node.targets):

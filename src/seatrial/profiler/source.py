@@ -6,7 +6,8 @@ import ast
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from pathlib import Path, PurePosixPath
+from os.path import splitext
+from pathlib import Path
 from typing import Any
 
 from seatrial.kernel.errors import AppError, StorageError
@@ -21,7 +22,8 @@ TEXT_BYTES_MAX = 2 * 1024**2
 PYTHON_BYTES_MAX = 12 * 1024**2
 """Python that is parsed beside what an entry reaches, each file counted once: bounds the time."""
 
-KEPT_TEXT_BYTES = 32 * 1024**2
+LARGE_FILES = 5_000
+KEPT_TEXT_BYTES = 80 * 1024**2
 KEPT_PYTHON_BYTES = 5 * 1024**2
 """Python text whose trees are kept at a time; a tree takes 30 to 60 times its text."""
 
@@ -121,6 +123,11 @@ class Source:
                 found.add(folder)
                 folder = folder.rpartition("/")[0]
         return frozenset(found)
+
+    @property
+    def reach_bytes_max(self) -> int:
+        """How much Python is looked at for one entry: less where listing already takes long."""
+        return 4 * 1024**2 if len(self.files) < LARGE_FILES else 3 * 1024**2 // 2
 
     def __contains__(self, path: str) -> bool:
         return path in self._sizes
@@ -226,8 +233,7 @@ class Source:
         """
         total, left = hashlib.sha256(), DIGEST_BYTES_MAX
         for file in self.files:
-            name = file.path.rpartition("/")[2]
-            suffix = PurePosixPath(name).suffix if "." in name else ""
+            name, suffix = file.name, splitext(file.name)[1]
             if suffix in _RUNTIME_SUFFIXES or name.endswith(_RUNTIME_ENDINGS):
                 continue
             if file.path == SETTINGS_FILE:

@@ -32,6 +32,11 @@ class AppFile(Value):
     path: str
     size_bytes: int
 
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
 
 class Skipped(Value):
     """A file or folder that was not read, and why."""

@@ -6,19 +6,25 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from seatrial.kernel.workload import Component, ComponentKind, Dependency, Fact
-from seatrial.profiler.modules import name_of
+from seatrial.profiler.modules import beside, name_of
 from seatrial.profiler.source import Source
 
-_BESIDE = frozenset({
-    "test", "tests", "testing", "doc", "docs", "example", "examples", "sample", "samples",
-    "benchmark", "benchmarks", "migrations", "e2e", "fixtures", "testdata", "cypress",
-})  # fmt: skip
 _NOT_PRODUCTION = re.compile(r"(?:^|_)(?:tests?|testing|local|dev|develop|development|ci)(?:$|_)")
+
+
+# What any reader of this package looks for in a file first.
+_ANY = frozenset({
+    "celery", "Celery", "CELERY", "rq", "arq", "WorkerSettings", "dramatiq", "huey",
+    "procrastinate", "faust", "taskiq", "faststream", "discord", "nextcord", "disnake",
+    "interactions", "telegram", "aiogram", "telebot", "pyrogram", "telethon", "slack_bolt",
+    "twitchio", "apscheduler", "schedule", "pika", "kafka", "confluent_kafka", "aiokafka",
+    "boto3", "aioboto3", "aiobotocore", "redis", "temporalio", "paho", "django_q",
+    "huey.contrib.djhuey", "background_task",
+})  # fmt: skip
 
 
 class Installed(Protocol):
@@ -61,22 +67,16 @@ class Draft:
         )  # fmt: skip
 
 
-@lru_cache(maxsize=65_536)  # each of nine detectors asks for every file
-def beside(path: str) -> bool:
-    """Whether a file is test, documentation or example code, or a tool's."""
-    parts = path.split("/")
-    name = parts[-1]
-    return (
-        any(part.lower() in _BESIDE or part.startswith(".") for part in parts[:-1])
-        or name.startswith("test_") or name.endswith(("_test.py", "_tests.py"))
-        or name in ("conftest.py", "setup.py", "noxfile.py", "tests.py", "fabfile.py")
-    )  # fmt: skip
-
-
 def files_with(source: Source, *words: str) -> list[str]:
     """The Python files of the app that hold one of these words."""
     wanted = frozenset(words)
-    return [p for p in source.python_files if not beside(p) and source.mentions(p, wanted)]
+    # One look for the words of all kinds, which most files of a large source do not survive.
+    known = source.memo.setdefault("components.files_with", {})
+    if "" not in known:
+        python = source.python_files
+        known[""] = [p for p in python if not beside(p) and source.mentions(p, _ANY)]
+    base = known[""] if wanted <= _ANY else source.python_files
+    return [p for p in base if not beside(p) and source.mentions(p, wanted)]
 
 
 def module(source: Source, path: str) -> tuple[str, str]:
@@ -122,5 +122,6 @@ def _for_debugging(test: ast.expr) -> bool:
 
 def manage_py(source: Source) -> str:
     """The manage.py nearest to the root; '' when there is none."""
-    found = [p for p in source.python_files if PurePosixPath(p).name == "manage.py"]
-    return min((p for p in found if not beside(p)), key=lambda p: (p.count("/"), p), default="")
+    found = [p for p in source.python_files if p.endswith("manage.py")]
+    found = [p for p in found if p.rpartition("/")[2] == "manage.py" and not beside(p)]
+    return min(found, key=lambda p: (p.count("/"), p), default="")

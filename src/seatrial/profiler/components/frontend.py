@@ -11,9 +11,9 @@ from posixpath import normpath
 from typing import Any
 
 from seatrial.kernel.values import Value
-from seatrial.profiler.components.draft import Draft, beside
+from seatrial.profiler.components.draft import Draft
 from seatrial.profiler.declared.start import Start
-from seatrial.profiler.modules import join, parent
+from seatrial.profiler.modules import beside, join, parent
 from seatrial.profiler.reach import dotted
 from seatrial.profiler.rules import fact
 from seatrial.profiler.source import Source
@@ -80,9 +80,7 @@ _DEV = re.compile(r"\b(?:next dev|vite(?: dev)?$|run dev\b|ng serve|react-script
 def detect(source: Source, starts: Sequence[Start]) -> list[Draft]:
     """One draft a frontend, the ones nearest to the root first."""
     found = [
-        file.path
-        for file in source.files
-        if PurePosixPath(file.path).name == "package.json" and not beside(file.path)
+        file.path for file in source.files if file.name == "package.json" and not beside(file.path)
     ]
     drafts: list[Draft] = []
     for path in sorted(found, key=lambda p: (p.count("/"), p)):

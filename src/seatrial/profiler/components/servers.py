@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.components.draft import Draft, beside
+from seatrial.profiler.components.draft import Draft
 from seatrial.profiler.declared.start import Start
+from seatrial.profiler.modules import beside
 from seatrial.profiler.part import Part
 from seatrial.profiler.rules import fact
 from seatrial.profiler.source import Source
@@ -87,7 +88,7 @@ def detect(part: Part) -> Iterator[Fact]:
     if not part.main:
         return
     for file in part.source.files:
-        name = PurePosixPath(file.path).name
+        name = file.name
         if beside(file.path):
             continue
         if name == "MLmodel":

@@ -154,7 +154,8 @@ def ini(text: str) -> dict[str, dict[str, str]]:
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     try:
         parser.read_string(text)
-    except (configparser.Error, ValueError):
+    except (configparser.Error, ValueError, AttributeError):
+        # The last: a key without a value and an indented line after it, on which it fails.
         return {}
     return {name: {k: v or "" for k, v in parser.items(name)} for name in parser.sections()}
 

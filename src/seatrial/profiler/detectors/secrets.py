@@ -60,8 +60,7 @@ def _texts(source: Source) -> Iterator[str]:
         path = file.path
         if file.size_bytes > BYTES_MAX or path.lower().endswith(_NO_TEXT):
             continue
-        pure = PurePosixPath(path)
-        if pure.name.lower() in _NO_FILES or _EXAMPLE.search(pure.name):
+        if file.name.lower() in _NO_FILES or _EXAMPLE.search(file.name):
             continue
         if "/" in path and _FOLDERS & set(path.lower().split("/")[:-1]):
             continue
@@ -72,7 +71,7 @@ def _env_files(source: Source) -> Iterator[Fact]:
     """`.env` files that are not ignored and hold values that look real."""
     ignored = source.read_text(".gitignore") or ""
     for path in _texts(source):
-        name = PurePosixPath(path).name
+        name = path.rpartition("/")[2]
         if not settings_files.is_env_file(name) or _is_ignored(path, ignored):
             continue
         names = [

@@ -123,12 +123,11 @@ def _candidates(source: Source) -> list[str]:
         found = []
         for file in source.files:
             path = file.path
-            pure = PurePosixPath(path)
-            known = path.endswith(_SUFFIXES) or is_env_file(pure.name)
-            if not known or file.size_bytes > BYTES_MAX or _NOT & set(pure.parts[:-1]):
+            known = path.endswith(_SUFFIXES) or is_env_file(file.name)
+            if not known or file.size_bytes > BYTES_MAX or _NOT & set(path.split("/")[:-1]):
                 continue
-            lock = pure.name in ("package.json", "package-lock.json", "tsconfig.json")
-            if not lock and not pure.name.endswith("lock.yaml"):
+            lock = file.name in ("package.json", "package-lock.json", "tsconfig.json")
+            if not lock and not path.endswith("lock.yaml"):
                 found.append(path)
         memo["files"] = found[:FILES_MAX]
     result: list[str] = memo["files"]

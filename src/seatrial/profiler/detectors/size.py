@@ -194,11 +194,7 @@ def _models(part: Part) -> dict[str, float]:
                 text = node.value
                 if len(text) < 300 and _WEIGHTS.fullmatch(text):
                     named.add(PurePosixPath(text).name)
-    return {
-        file.path: file.size_bytes / MIB
-        for file in part.source.files
-        if PurePosixPath(file.path).name in named
-    }
+    return {file.path: file.size_bytes / MIB for file in part.source.files if file.name in named}
 
 
 def _images(part: Part) -> Iterator[Image]:
