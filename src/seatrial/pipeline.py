@@ -23,7 +23,6 @@ from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
 from seatrial.planner.plan import plan
-from seatrial.profiler.profile import profile
 from seatrial.profiler.source import Source
 from seatrial.project import Project
 from seatrial.reporter.report import report
@@ -54,6 +53,9 @@ class Pipeline:
         if self._workload is not None and not measured:
             return self._workload
         self.tell("reading the source")
+        # All detectors and their tables: `status` and `logs` do not wait for them.
+        from seatrial.profiler.profile import profile
+
         workload = profile(Source.open(self.app_dir), self.settings.app)
         known = self.project.find("workload", Workload)
         if measured:
