@@ -68,7 +68,7 @@ def test_what_is_inference(origin: str) -> None:
     assert package_of(origin, "inference")
 
 
-# The sums were taken from tenacity 9.1 itself: its wait objects, asked for each attempt.
+# The sums were taken from tenacity itself: its wait objects, asked for each attempt.
 @pytest.mark.parametrize(("arguments", "words"), [
     ("stop=stop_after_attempt(4), wait=wait_exponential(multiplier=1, min=4, max=10)",
      "4 attempts, at most 12 s between them in all"),
