@@ -83,7 +83,6 @@ def _guess(view: View) -> Entry | None:
     if not both:
         return None
     best = both[0]
-    # A file that a framework runs and that holds an app object too: the object wraps the rest.
     made = {(w.candidate.file, w.candidate.line) for w in apps if w.candidate is not None}
     why, confidence = _why(best, len(made) + len(files))
     one, script = best.candidate, best.script

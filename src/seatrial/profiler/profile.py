@@ -205,8 +205,6 @@ def command(entry: Entry) -> tuple[str, ...]:
     """The start command as the framework's own documentation gives it."""
     if entry.script:
         return (entry.script,)
-    if entry.words:
-        return entry.words
     if entry.name.startswith("-m "):
         return ("python", "-m", entry.name[3:])
     named = entry.name
@@ -218,8 +216,8 @@ def command(entry: Entry) -> tuple[str, ...]:
         extra += ["--pythonpath" if wsgi else "--app-dir", entry.app_dir]
     folder = entry.path.rpartition("/")[0].rpartition("/")[0] or "."
     values = {
-        "{entry}": named, "{file}": entry.path, "{attr}": entry.attr, "{module}": entry.module,
-        "{folder}": folder, "{app_dir}": entry.app_dir,
+        "{entry}": named, "{file}": entry.path, "{attr}": entry.attr,
+        "{folder}": folder,
     }  # fmt: skip
     return (*(values.get(word, word) for word in entry.framework.start), *extra)
 

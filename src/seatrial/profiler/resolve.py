@@ -39,7 +39,7 @@ class Entry(Value):
     """The chosen entry, where its file is, and what speaks for it.
 
     An app object has `module` and `attr`; a file that is run has no `module`, and `path` is the
-    file; an installed script has `script`. `words` is the command as it was declared.
+    file; an installed script has `script`.
     """
 
     framework: Framework
@@ -49,7 +49,6 @@ class Entry(Value):
     app_dir: str
     path: str
     script: str = ""
-    words: tuple[str, ...] = ()
     port: int = 0
     process: str = ""
     facts: tuple[Fact, ...] = ()
@@ -232,11 +231,7 @@ def _django(view: View, start: Start) -> Entry | None:
     for one in weighed:
         found = one.candidate
         if found is not None and found.framework in ("django", "django-asgi"):
-            return Entry(
-                framework=frameworks()[found.framework], module=found.module, attr=found.attr,
-                app_dir=found.app_dir, path=found.path, port=start.port,
-                facts=(declared_fact(start, found.entry),),
-            )  # fmt: skip
+            return _of_candidate(start, found)
     return None
 
 

@@ -35,20 +35,22 @@ class Run(Value):
     program: str
     target: str
     text: bool
-    factory: bool
     port: int
-    reload: bool
-    file: str
     line: int
 
 
 def detect(source: Source, path: str) -> tuple[Run, ...]:
     """The servers that a file starts, wherever in it, in the order of the lines."""
+    known: dict[str, tuple[Run, ...]] = source.memo.setdefault("runs.detect", {})
+    if path not in known:
+        known[path] = _detect(source, path)
+    return known[path]
+
+
+def _detect(source: Source, path: str) -> tuple[Run, ...]:
     names = aliases(source, path)
     found: list[Run] = []
-    for node in source.nodes(path):
-        if not isinstance(node, ast.Call):
-            continue
+    for node in source.nodes_of(path, ast.Call):
         called = full_name(node.func, names)
         program = _WITH_APP.get(called, "")
         if program:
@@ -64,18 +66,13 @@ def detect(source: Source, path: str) -> tuple[Run, ...]:
         text = literal(target) if target is not None else None
         found.append(Run(
             program=program, target=text if text is not None else dotted(target or node),
-            text=text is not None, factory=_true(_keyword(node, "factory")),
-            port=_port(node), reload=_true(_keyword(node, "reload")), file=path, line=node.lineno,
+            text=text is not None, port=_port(node), line=node.lineno,
         ))  # fmt: skip
     return tuple(sorted(found, key=lambda run: run.line))
 
 
 def _keyword(node: ast.Call, name: str) -> ast.expr | None:
     return next((k.value for k in node.keywords if k.arg == name), None)
-
-
-def _true(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is True
 
 
 def _port(node: ast.Call) -> int:
