@@ -109,13 +109,13 @@ def _services(found: Workload) -> dict[str, str]:
         by = f" by {first.env}" if first.env else ""
         optional = "" if any(one.required for one in services.values()) else ", optional"
         whose = _listed(names) + " " if names != [kind] else ""
-        place = f"{first.proof.file}:{first.proof.line}" if first.proof.line else first.proof.file
+        place = _place(first)
         told[kind] = f"{whose}{by.strip()}{optional} ({place})".strip(", ")
     return told
 
 
-def _place(fact: Fact) -> str:
-    return f"{fact.proof.file}:{fact.proof.line}" if fact.proof.line else fact.proof.file
+def _place(told: Fact | Service) -> str:
+    return f"{told.proof.file}:{told.proof.line}" if told.proof.line else told.proof.file
 
 
 def _cut(text: str) -> str:

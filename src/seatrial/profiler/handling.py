@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from seatrial.profiler.meanings import Thing
-from seatrial.profiler.reach import dotted
+from seatrial.profiler.reach import dotted, last
 from seatrial.profiler.scopes import Def, File, Klass
 from seatrial.profiler.symbols import Symbols
 
@@ -101,9 +101,9 @@ class Handling:
             for klass in file.klasses:
                 self._look_in(klass, told)
             toolkit = bool(self.packages(path) & _TOOLKITS)
-            for last in self._handing & file.by_name.keys():
-                for call in file.by_name[last]:
-                    self._handed(file, call, last, told)
+            for name in self._handing & file.by_name.keys():
+                for call in file.by_name[name]:
+                    self._handed(file, call, name, told)
             for call in file.of(ast.Call) if toolkit else ():
                 given = [k.value for k in call.keywords if k.arg in _GIVEN]
                 told.handlers.update(self._given(file, call, given))
@@ -169,7 +169,7 @@ class Handling:
     def _means(self, one: Def, decorator: ast.expr, group: str) -> bool:
         """Whether a decorator is one of a group of data/handlers.toml."""
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
-        wanted = table().groups[group].get(_last(func))
+        wanted = table().groups[group].get(last(func))
         return wanted is not None and self._from(one.path, one.klass or one.parent, func, wanted)
 
     def _from(
@@ -189,7 +189,7 @@ class Handling:
     def _is_route(self, one: Def, decorator: ast.expr) -> bool:
         """`@x.get("/path")` of whatever frameworks have, and `@get("/path")` of Litestar."""
         func = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if _last(func) not in table().routes:
+        if last(func) not in table().routes:
             return False
         scope = one.klass or one.parent
         meaning = self.symbols.resolve(one.path, scope, func)
@@ -273,7 +273,7 @@ class Handling:
     def _given(self, file: File, call: ast.Call, given: Sequence[ast.expr]) -> Iterator[Def]:
         """The functions among what a call is given, and the methods of classes among it."""
         for one in given:
-            if isinstance(one, ast.Call) and _last(one.func) == "as_view":
+            if isinstance(one, ast.Call) and last(one.func) == "as_view":
                 one = one.func.value if isinstance(one.func, ast.Attribute) else one
             found = self.symbols.resolve(file.path, file.scope(call), one)
             if isinstance(found, Def) and not isinstance(one, ast.Call):
@@ -283,19 +283,13 @@ class Handling:
                 yield from self._named_methods(klass, _VERBS)
 
 
-def _last(func: ast.expr) -> str:
-    if isinstance(func, ast.Attribute):
-        return func.attr
-    return func.id if isinstance(func, ast.Name) else ""
-
-
 def _tail(given: ast.expr) -> str:
     """The last name of a function or class that is handed over: V of `V.as_view()` or `V()`."""
     if not isinstance(given, ast.Call):
-        return _last(given)
+        return last(given)
     func = given.func
     viewed = isinstance(func, ast.Attribute) and func.attr == "as_view"
-    return _last(func.value if viewed and isinstance(func, ast.Attribute) else func)
+    return last(func.value if viewed and isinstance(func, ast.Attribute) else func)
 
 
 def _belongs(meaning: str, packages: frozenset[str]) -> bool:

@@ -135,3 +135,15 @@ def literal(node: ast.AST | None) -> str | None:
     if isinstance(node, ast.JoinedStr) and node.values:
         return literal(node.values[0])
     return None
+
+
+def keyword(call: ast.Call, *names: str) -> ast.expr | None:
+    """What a call is given under one of these names."""
+    return next((one.value for one in call.keywords if one.arg in names), None)
+
+
+def last(node: ast.AST) -> str:
+    """The last name of what is called: `load` of `a.b().load`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""

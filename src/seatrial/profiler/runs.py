@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from seatrial.kernel.values import Value
-from seatrial.profiler.reach import aliases, dotted, full_name, literal
+from seatrial.profiler.reach import aliases, dotted, full_name, keyword, literal
 from seatrial.profiler.source import Source
 
 # What is called with the app, or its import string, as the first argument or by a keyword.
@@ -55,7 +55,7 @@ def _detect(source: Source, path: str) -> tuple[Run, ...]:
         program = _WITH_APP.get(called, "")
         if program:
             position = _POSITIONS.get(program, 0)
-            target = next(iter(node.args[position:]), _keyword(node, "app"))
+            target = next(iter(node.args[position:]), keyword(node, "app"))
         elif called in _NOT_SERVERS:
             continue
         elif isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
@@ -71,13 +71,9 @@ def _detect(source: Source, path: str) -> tuple[Run, ...]:
     return tuple(sorted(found, key=lambda run: run.line))
 
 
-def _keyword(node: ast.Call, name: str) -> ast.expr | None:
-    return next((k.value for k in node.keywords if k.arg == name), None)
-
-
 def _port(node: ast.Call) -> int:
     """The constant port, or the default of the variable it is read from; else 0."""
-    given = _keyword(node, "port") or _keyword(node, "server_port")
+    given = keyword(node, "port") or keyword(node, "server_port")
     if given is None:
         return 0
     for inner in ast.walk(given):

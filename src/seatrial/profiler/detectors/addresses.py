@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors.context import elsewhere, is_default, is_main, on_platform
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 from seatrial.profiler.rules import fact
 
 _HERE = ("localhost", "127.0.0.1", "0.0.0.0", "[::1]")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from seatrial.profiler.detectors.index import Index, last
+from seatrial.profiler.detectors.index import Index
 from seatrial.profiler.detectors.settings_modules import with_settings
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import last, literal
 
 _READS = frozenset({"getenv", "get", "config", "str", "Field"})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from seatrial.profiler.detectors.index import Index, last
-from seatrial.profiler.reach import FunctionNode
+from seatrial.profiler.detectors.index import Index
+from seatrial.profiler.reach import FunctionNode, last
 
 _READS = frozenset({
     "getenv", "get", "config", "env", "Field", "add_argument", "option", "Option", "setdefault",

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from seatrial.profiler.detectors import guards
 from seatrial.profiler.detectors.env_read import Read
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import dotted, literal
+from seatrial.profiler.reach import dotted, keyword, last, literal
 
 _GET = frozenset({"os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault"})
 # What makes an object that reads variables when it is called.

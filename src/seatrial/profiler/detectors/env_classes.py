@@ -9,9 +9,9 @@ import ast
 from collections.abc import Iterator
 
 from seatrial.profiler.detectors.env_read import Read
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 
 _BASES = frozenset({
     "pydantic_settings.BaseSettings", "pydantic.BaseSettings", "pydantic.v1.BaseSettings",

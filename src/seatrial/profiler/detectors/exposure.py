@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors.context import elsewhere, truth
-from seatrial.profiler.detectors.index import Index, index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, index, indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.modules import find
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 from seatrial.profiler.rules import fact
 
 _WEBHOOKS = ("webhook", "callback", "health", "stripe", "slack", "twilio", "telegram", "hook",

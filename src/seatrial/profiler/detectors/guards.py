@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from seatrial.profiler.detectors.index import Index, last
-from seatrial.profiler.reach import FunctionNode, dotted
+from seatrial.profiler.detectors.index import Index
+from seatrial.profiler.reach import FunctionNode, dotted, last
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _SETTINGS = frozenset({"settings", "config", "cfg", "conf", "environ", "env", "getenv", "options"})

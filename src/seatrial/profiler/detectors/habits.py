@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors.context import on_platform
-from seatrial.profiler.detectors.index import Index, indexes, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.detectors.sites import sites
 from seatrial.profiler.detectors.slow_calls import call_names, package_of
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import last
 from seatrial.profiler.rules import fact
 
 _WINDOWS = frozenset({"winreg", "msvcrt", "win32com", "win32api", "win32gui", "pythoncom",

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from seatrial.kernel.workload import Fact, Route
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 from seatrial.profiler.rules import fact
 
 _NAME = re.compile(

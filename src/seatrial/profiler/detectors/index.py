@@ -149,15 +149,3 @@ def index(source: Source, path: str) -> Index:
 def indexes(part: Part) -> Iterator[Index]:
     """The indexes of all files that a component may run."""
     return (index(part.source, path) for path in part.paths)
-
-
-def keyword(call: ast.Call, *names: str) -> ast.expr | None:
-    """What a call is given under one of these names."""
-    return next((one.value for one in call.keywords if one.arg in names), None)
-
-
-def last(node: ast.AST) -> str:
-    """The last name of what is called: `load` of `a.b().load`."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors.index import keyword, last
 from seatrial.profiler.detectors.origins import in_order, origin_of, own
 from seatrial.profiler.detectors.sites import calls_in, handlers, sites
 from seatrial.profiler.detectors.slow_calls import call_names, package_of
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def, Klass
 

@@ -11,9 +11,10 @@ from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import guards, tables
 from seatrial.profiler.detectors.constants import resolve
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.llm_ids import maker, provider_of
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import keyword, last
 from seatrial.profiler.rules import fact
 
 # Packages whose client classes are known by their last name, and the calls of which a text says

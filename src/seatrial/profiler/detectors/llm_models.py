@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import llm
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.llm_ids import maker
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 from seatrial.profiler.rules import fact
 
 MODELS_TOLD_MAX = 20

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import guards, ml_calls, ml_runs
 from seatrial.profiler.detectors.constants import resolve
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.models import WEIGHT_SUFFIXES
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import keyword, last
 from seatrial.profiler.rules import fact
 
 # Words in a Dockerfile that show that weights are fetched while the image is built.

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from seatrial.profiler.detectors import tables
-from seatrial.profiler.detectors.index import Index, last
+from seatrial.profiler.detectors.index import Index
+from seatrial.profiler.reach import last
 
 # What holds more than models, so that a call alone does not say that it loads one.
 _ALSO_DATA = frozenset({"pickle.load", "numpy.load"})

@@ -10,9 +10,9 @@ from typing import cast
 
 from seatrial.profiler.code import SCRIPTS, Def
 from seatrial.profiler.detectors import guards
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import FunctionNode, literal
+from seatrial.profiler.reach import FunctionNode, keyword, last, literal
 
 _FACTORIES = frozenset({"create_app", "make_app", "get_app", "build_app", "app_factory"})
 _START = frozenset({

@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import ml_calls
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import FunctionNode, dotted
+from seatrial.profiler.reach import FunctionNode, dotted, keyword, last
 from seatrial.profiler.rules import fact
 
 # torch.load takes weights only, unless told otherwise, since this version:

@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import ml_calls
 from seatrial.profiler.detectors.constants import resolve
-from seatrial.profiler.detectors.index import Index, indexes, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import last, literal
 from seatrial.profiler.rules import fact
 from seatrial.profiler.source import Source
 

@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import env, env_classes, secret_forms, secret_words
 from seatrial.profiler.detectors.constants import text_of
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.settings_modules import with_settings
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 from seatrial.profiler.rules import fact
 
 # The settings that sign sessions and tokens, in Flask, Django, Starlette and their extensions.

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors.context import at_import, elsewhere, is_main, truth
-from seatrial.profiler.detectors.index import Index, indexes, keyword, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.detectors.sites import sites
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import keyword, last
 from seatrial.profiler.rules import fact
 
 _REAL_SERVERS = ("gunicorn", "uwsgi", "waitress", "uvicorn", "hypercorn", "granian", "gevent",

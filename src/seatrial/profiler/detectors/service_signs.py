@@ -11,11 +11,11 @@ from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Proof
 from seatrial.profiler.detectors import guards, settings_files, tables
 from seatrial.profiler.detectors.constants import resolve
-from seatrial.profiler.detectors.index import Index, keyword, last
+from seatrial.profiler.detectors.index import Index
 from seatrial.profiler.detectors.settings_modules import with_settings
 from seatrial.profiler.detectors.tables import Key
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import keyword, last, literal
 
 _URL = re.compile(r"\s*([a-z][a-z0-9]*)(?:\+[a-z_]\w*)?://", re.IGNORECASE)
 # Calls whose text arguments are compared with an address or shown, not used as one.

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from seatrial.kernel.workload import Fact, Proof, Service, ServiceKind
 from seatrial.profiler.detectors import env, guards, llm, service_signs, tables
 from seatrial.profiler.detectors.env_read import Read
-from seatrial.profiler.detectors.index import indexes, last
+from seatrial.profiler.detectors.index import indexes
 from seatrial.profiler.detectors.service_signs import Sign
 from seatrial.profiler.detectors.settings_modules import with_settings
 from seatrial.profiler.detectors.tables import Key
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import last
 from seatrial.profiler.rules import fact
 
 _SQL: tuple[ServiceKind, ...] = ("postgresql", "mysql", "sqlserver", "sqlite")

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from seatrial.profiler.detectors.index import Index, index, indexes, last
+from seatrial.profiler.detectors.index import Index, index, indexes
 from seatrial.profiler.modules import find
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import last, literal
 
 _LOADERS = frozenset({"from_object", "config_from_object", "from_pyfile", "setdefault"})
 

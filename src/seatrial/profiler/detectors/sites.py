@@ -9,10 +9,10 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from seatrial.profiler.code import Code
-from seatrial.profiler.detectors.index import index, last
+from seatrial.profiler.detectors.index import index
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import FunctionNode
+from seatrial.profiler.reach import FunctionNode, last
 from seatrial.profiler.scopes import Def
 
 UNKNOWN_CLIENT = "openai.client()"

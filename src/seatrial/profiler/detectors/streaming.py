@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors.index import indexes, last
+from seatrial.profiler.detectors.index import indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.detectors.sites import Site, handlers, sites
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import literal
+from seatrial.profiler.reach import last, literal
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors.index import index, indexes, last
+from seatrial.profiler.detectors.index import index, indexes
 from seatrial.profiler.detectors.sites import (
     UNKNOWN_CLIENT,
     Site,
@@ -25,6 +25,7 @@ from seatrial.profiler.detectors.slow_calls import (
     tables,
 )
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import last
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def, Klass
 

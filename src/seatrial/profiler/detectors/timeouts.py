@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors.index import indexes, last
+from seatrial.profiler.detectors.index import indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.detectors.sites import Site, serving, sites
 from seatrial.profiler.detectors.slow_calls import model_name, tables
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import FunctionNode, literal
+from seatrial.profiler.reach import FunctionNode, last, literal
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def
 

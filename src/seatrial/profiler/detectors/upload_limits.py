@@ -6,9 +6,10 @@ import ast
 import re
 import tomllib
 
-from seatrial.profiler.detectors.index import Index, indexes, last
+from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.detectors.sites import serving
 from seatrial.profiler.part import Part
+from seatrial.profiler.reach import last
 
 # What frameworks refuse by themselves, read in their documentation in 2026-11.
 _OWN = {

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors.index import index, last
+from seatrial.profiler.detectors.index import index
 from seatrial.profiler.detectors.origins import in_order, origin_of, own
 from seatrial.profiler.detectors.sites import calls_in, serving
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import FunctionNode
+from seatrial.profiler.reach import FunctionNode, last
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.detectors import upload_limits
-from seatrial.profiler.detectors.index import indexes, keyword, last
+from seatrial.profiler.detectors.index import indexes
 from seatrial.profiler.detectors.origins import origin_of
 from seatrial.profiler.detectors.sites import Site, handlers, sites
 from seatrial.profiler.detectors.upload_names import unsafe_names
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import FunctionNode
+from seatrial.profiler.reach import FunctionNode, keyword, last
 from seatrial.profiler.rules import fact
 from seatrial.profiler.scopes import Def
 
