@@ -7,10 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from seatrial import rehearsal, runtime_wheel, settings
+from seatrial import pricing, rehearsal, runtime_wheel, settings
 from seatrial.bundler.bundle import bundle, write
 from seatrial.bundler.verify import verify
-from seatrial.catalog.load import load, own_prices
 from seatrial.engines.engine import StopReport
 from seatrial.engines.local.engine import LocalEngine
 from seatrial.files import write_atomic
@@ -76,7 +75,7 @@ class Pipeline:
         made = plan(
             workload,
             self.settings.demand,
-            load(own_prices(self.settings.machine)),
+            pricing.catalog(self.app_dir / pricing.FILE, self.settings.machine),
             rehearsal.share(describe(), replicas),
             replicas,
             self.project.find("evidence", LoadEvidence),

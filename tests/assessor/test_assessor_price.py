@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import itertools
 from decimal import Decimal
-from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from seatrial.assessor.price import PriceBook, fill, price
-from seatrial.assessor.usage import Usage, read_meter
-from seatrial.catalog.load import load, own_prices
+from seatrial.assessor.price import PriceBook, price
+from seatrial.assessor.usage import METERS, Usage, read_meter
+from seatrial.catalog.load import load
+from seatrial.catalog.own import Own, machine
+from seatrial.catalog.units import METER_UNITS
 from seatrial.kernel.assessment import Bill
 from seatrial.kernel.demand import MachineSettings
-from seatrial.kernel.design import Database, Design
-from seatrial.kernel.platform import BillLine, Capabilities, Catalog, Meter, Platform, Price
+from seatrial.kernel.design import Attached, Database, Design
+from seatrial.kernel.platform import (
+    BillLine,
+    Capabilities,
+    Catalog,
+    Failure,
+    Platform,
+    Price,
+    Scaling,
+)
 from seatrial.kernel.units import CENT, micro_usd
 
 CATALOG = load()
@@ -55,8 +66,8 @@ def monthly(of: Bill, service: str, sku: str) -> Decimal:
 
 def test_two_fargate_tasks() -> None:
     of = bill(design(), used())
-    assert monthly(of, "fargate", "vcpu-hour-x86") == Decimal("59.100800")
-    assert monthly(of, "fargate", "memory-gb-hour-x86") == Decimal("12.979400")
+    assert monthly(of, "fargate", "vcpu-hour-x86_64") == Decimal("59.100800")
+    assert monthly(of, "fargate", "memory-gb-hour-x86_64") == Decimal("12.979400")
     assert monthly(of, "alb", "load-balancer-hour") == Decimal("16.425000")
     # two addresses of the load balancer and one per task, $3.65 each
     assert monthly(of, "vpc", "public-ipv4") == Decimal("14.600000")
@@ -66,7 +77,7 @@ def test_two_fargate_tasks() -> None:
 def test_ten_thousand_function_calls() -> None:
     usage = used(requests_month=Decimal(10_000), request_duration_s_mean=Decimal(2))
     of = bill(design("aws-lambda", memory_mib=1024), usage)
-    assert monthly(of, "lambda", "compute-gb-second-x86") == Decimal("0.333334")
+    assert monthly(of, "lambda", "compute-gb-second-x86_64") == Decimal("0.333334")
     assert monthly(of, "lambda", "request") == Decimal("0.002000")
     assert monthly(of, "api-gateway", "http-api-request") == Decimal("0.010000")
 
@@ -78,7 +89,7 @@ def test_instances(size: str, cents: str) -> None:
 
 
 def test_two_volumes() -> None:
-    of = bill(design("aws-ecs-ec2", size="t3.medium", servers=2), used(server_disk_gib=20))
+    of = bill(design("aws-ecs-ec2", size="t3.medium", servers=2), used(server_disk_gib=Decimal(20)))
     assert monthly(of, "ebs", "gp3-storage") == Decimal("3.2")
 
 
@@ -117,40 +128,42 @@ def test_lightsail_transfer_within_the_allowance_is_a_line_at_zero() -> None:
     assert beyond.monthly_usd == Decimal(39)
 
 
-@pytest.mark.parametrize("database", [None, Database(instance="db.t4g.small")])
-@pytest.mark.parametrize("platform", CATALOG.platforms[:-1], ids=lambda p: p.id)
-def test_every_size_is_priced_in_us_east_1(platform: Platform, database: Database | None) -> None:
-    usage = used()
-    if database is not None:
-        usage = used(nat_gateways=1, nat_gib_month=Decimal(1), cross_zone_gib_month=Decimal(3))
-    for size in platform.sizes:
+@pytest.mark.parametrize("platform", CATALOG.platforms, ids=lambda p: p.id)
+def test_every_size_has_a_bill_or_says_what_is_missing(platform: Platform) -> None:
+    regions = [r.id for r in CATALOG.provider(platform.provider).regions] or ["here"]
+    for size, region in itertools.product(platform.sizes, regions):
         asked = design(
-            platform.id, size=size.name, vcpu=size.vcpu, memory_mib=size.memory_mib,
-            servers=2 if platform.kind == "servers" else 0, database=database,
+            platform.id, region=region, size=size.name, vcpu=size.vcpu, memory_mib=size.memory_mib,
+            arch=size.arch or "x86_64", servers=2 if platform.kind == "servers" else 0,
         )  # fmt: skip
-        of = bill(asked, usage)
-        assert of.unpriced == () and of.monthly_usd is not None and of.monthly_usd > 0
-
-
-@pytest.mark.parametrize("platform", ["aws-fargate", "aws-lambda"])
-def test_ireland_is_priced_without_a_database(platform: str) -> None:
-    assert bill(design(platform, region="eu-west-1"), used()).monthly_usd is not None
-    with_database = design(platform, region="eu-west-1", database=Database(instance="db.t4g.small"))
-    assert bill(with_database, used()).monthly_usd is None
+        of = bill(asked, used(nat_gib_month=Decimal(1), cross_zone_gib_month=Decimal(3)))
+        assert (of.monthly_usd is None) == bool(of.unpriced)
+        assert all(missing.reason for missing in of.unpriced)
+        assert of.monthly_usd is None or of.monthly_usd > 0
 
 
 def test_missing_price_is_told_and_the_total_is_not_known() -> None:
-    of = bill(design("aws-ecs-ec2", size="t3.large", servers=2, region="eu-west-1"), used())
+    rows = tuple(
+        row for row in CATALOG.prices if (row.sku, row.region) != ("gp3-storage", "us-east-1")
+    )
+    whole = replace(CATALOG, prices=rows)
+    asked = design("aws-ecs-ec2", size="t3.large", servers=2)
+    of = price(asked, whole.platform("aws-ecs-ec2"), whole, used())
     assert of.monthly_usd is None
     (missing,) = of.unpriced
-    assert (missing.service, missing.sku, missing.region) == ("ebs", "gp3-storage", "eu-west-1")
-    assert "gp3-storage in eu-west-1" in missing.reason
-    assert "catalog/prices/aws.csv" in missing.reason
-    assert monthly(of, "ec2", "t3.large") == Decimal("133.152000")
+    assert (missing.service, missing.sku, missing.region) == ("ebs", "gp3-storage", "us-east-1")
+    assert "gp3-storage in us-east-1" in missing.reason
+    assert "catalog/prices/aws" in missing.reason
+    assert monthly(of, "ec2", "t3.large") == Decimal("121.472000")
 
 
 def test_quantity_above_the_known_tiers_is_not_known() -> None:
-    of = bill(design(region="eu-west-1"), used(egress_gib_month=Decimal(20_000)))
+    row = Price(
+        provider="p", service="s", sku="k", region="us-east-1", unit="GB", source="s",
+        as_of="2026-01-01", price_usd=Decimal(1), tier_to=Decimal(10240),
+    )  # fmt: skip
+    whole, platform = catalogue((row,))
+    of = price(design("test"), platform, whole, used(egress_gib_month=Decimal(20_000)))
     assert of.monthly_usd is None
     assert "above 10240 GB" in of.unpriced[0].reason
 
@@ -158,9 +171,8 @@ def test_quantity_above_the_known_tiers_is_not_known() -> None:
 def test_own_machine_is_unpriced_until_its_owner_says_what_it_costs() -> None:
     asked = design("this-machine", region="here")
     assert bill(asked, used()).monthly_usd is None
-    told = load(
-        own_prices(MachineSettings(cost_usd_month=Decimal("19.90"), cost_as_of="2026-11-21"))
-    )
+    stated = MachineSettings(cost_usd_month=Decimal("19.90"), cost_as_of="2026-11-21")
+    told = load(Own(prices=machine(stated)))
     of = price(asked, told.platform("this-machine"), told, used())
     assert of.monthly_usd == Decimal("19.90")
     assert "cost_usd_month" in of.lines[0].source
@@ -171,20 +183,81 @@ def test_nothing_used_is_no_line() -> None:
     assert of.lines == () and of.monthly_usd == 0
 
 
-def test_fill() -> None:
-    asked = design(size="t3.large", database=Database(instance="db.t4g.small", multi_az=True))
-    assert fill("{size}/{database}/{deployment}/{commitment}", asked) == (
-        "t3.large/db.t4g.small/multi-az/on-demand"
+def test_committed_replicas_and_those_above_them() -> None:
+    hour = Price(
+        provider="p", service="s", sku="k", region="us-east-1", unit="hour", source="s",
+        as_of="2026-01-01", price_usd=Decimal("0.10"),
+    )  # fmt: skip
+    reserved = replace(
+        hour, commitment="reserved-1y-partial", price_usd=Decimal("0.03"), upfront_usd=Decimal(219)
     )
+    line = BillLine(component="c", service="s", sku="k", meter="replica_hours", committable=True)
+    whole, platform = catalogue((hour, reserved), line)
+    asked = design("test", commitment="reserved-1y-partial")
+    of = price(asked, platform, whole, used(replica_hours_month=Decimal(2190)))
+    committed, above = of.lines
+    # $219 for a year is $18.25 a month and 2.5 cents an hour; two replicas are committed
+    assert committed.upfront_usd == 438
+    assert committed.unit_price_usd == Decimal("0.055")
+    assert committed.monthly_usd == Decimal("80.300000")
+    assert (above.commitment, above.quantity) == ("on-demand", Decimal(730))
+    assert above.monthly_usd == Decimal("73.000000")
+    missing = price(replace(asked, commitment="spot"), platform, whole, used())
+    assert missing.monthly_usd is None and "under spot" in missing.unpriced[0].reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "free_tier", "billed"),
+    [
+        ({}, False, "7.5"),
+        ({"free": Decimal(5)}, False, "7.5"),
+        ({"free": Decimal(5)}, True, "2.5"),
+        ({"free": Decimal(50)}, True, "0"),
+        ({"included": Decimal(5)}, False, "2.5"),
+        ({"minimum": Decimal(10)}, False, "10"),
+        ({"minimum": Decimal(10), "included": Decimal(8)}, False, "0"),
+        ({"increment": Decimal(2)}, False, "8"),
+    ],
+)
+def test_what_is_billed_of_what_is_metered(
+    fields: dict[str, Decimal], free_tier: bool, billed: str
+) -> None:
+    rows = (
+        Price(
+            provider="p", service="s", sku="k", region="us-east-1", unit="GB", source="s",
+            as_of="2026-01-01", price_usd=Decimal(1),
+        ),
+    )  # fmt: skip
+    line = BillLine(component="c", service="s", sku="k", meter="egress_gib", **fields)  # type: ignore[arg-type]
+    whole, platform = catalogue(rows, line)
+    usage = used(egress_gib_month=Decimal("7.5"), free_tier=free_tier)
+    assert price(design("test"), platform, whole, usage).monthly_usd == Decimal(billed)
+
+
+def test_a_service_nobody_offers_is_told() -> None:
+    asked = design(services=(Attached(kind="astrology"),))
+    of = bill(asked, used())
+    assert of.monthly_usd is None
+    assert "knows no astrology of aws" in of.unpriced[-1].reason
+
+
+def test_behind_nat_replicas_have_no_addresses() -> None:
+    assert monthly(bill(design(), used()), "vpc", "public-ipv4") == Decimal("14.600000")
+    behind = monthly(bill(design(), used(nat_gateways=1)), "vpc", "public-ipv4")
+    assert behind == Decimal("10.950000")  # the load balancer's two and the gateway's one
 
 
 # --- properties ------------------------------------------------------------------------------
 
 
-def catalogue(rows: tuple[Price, ...]) -> tuple[Catalog, Platform]:
+EGRESS = BillLine(component="c", service="s", sku="k", meter="egress_gib")
+
+
+def catalogue(rows: tuple[Price, ...], line: BillLine = EGRESS) -> tuple[Catalog, Platform]:
     platform = Platform(
         id="test", name="Test", kind="functions", provider="p", source="s", as_of="2026-01-01",
-        sizes=(), bill=(BillLine(component="c", service="s", sku="k", meter="egress_gib"),),
+        sizes=(), bill=(line,), scaling=Scaling(mechanism="none"),
+        failure=Failure(zone_loss="down"),
         capabilities=Capabilities(
             autoscaling=False, shared_memory=False, persistent_disk=False, websockets=False,
             zones=1, managed_database=False,
@@ -287,8 +360,14 @@ def test_more_replicas_cost_more(one: int, other: int) -> None:
     assert (total(one) < total(other)) == (one < other)
 
 
-def test_every_meter_can_be_read() -> None:
+def test_every_meter_can_be_read_and_has_units() -> None:
     asked = design(servers=2, database=Database(instance="db.t4g.small"))
-    busy = used(nat_gateways=1, nat_gib_month=Decimal(1), cross_zone_gib_month=Decimal(1))
-    for meter in get_args(Meter):
-        assert read_meter(meter, asked, busy) > 0
+    some = {
+        field.name: Decimal(1) for field in msgspec.structs.fields(Usage)
+        if field.name != "free_tier"
+    }  # fmt: skip
+    busy = Usage(**{**some, "replica_hours_month": Decimal(1460)})  # type: ignore[arg-type]
+    assert set(METERS) == set(METER_UNITS)
+    for meter in METERS:
+        read = read_meter(meter, asked, busy)
+        assert read > 0 or meter == "address_hours"

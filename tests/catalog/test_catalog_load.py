@@ -1,33 +1,37 @@
-"""The catalogue is read strictly: whatever is not understood is refused, with file and line."""
+"""The packaged catalogue is read strictly and whole: files, digest, overrides, wrong files."""
 
 from __future__ import annotations
 
+import random
 import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.assessor.usage import METERS
 from seatrial.catalog import load as load_module
-from seatrial.catalog.load import load, load_from, own_prices
-from seatrial.catalog.rows import COLUMNS, parse_rows
+from seatrial.catalog.load import load, load_from
+from seatrial.catalog.own import Own, machine
+from seatrial.catalog.rows import COLUMNS, merge, parse_rows
 from seatrial.catalog.units import METER_UNITS, UNITS
 from seatrial.kernel.demand import MachineSettings
 from seatrial.kernel.errors import CatalogError
-from seatrial.kernel.platform import Catalog, Meter, Price
+from seatrial.kernel.platform import Catalog, Price
 
 HEADER = ",".join(COLUMNS)
-GOOD = "aws,ec2,t3.medium,us-east-1,hour,0,,on-demand,0.0416,somewhere,2026-07-20"
+GOOD = "aws,ec2,t3.medium,us-east-1,hour,0,,on-demand,0.0416,,,somewhere,2026-07-20"
+PACKAGED: Catalog = load()
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     with as_file(files("seatrial.catalog")) as packaged:
-        for folder in ("platforms", "prices"):
+        for folder in ("providers", "platforms", "services", "prices"):
             shutil.copytree(packaged / folder, tmp_path / folder)
     return tmp_path
 
@@ -48,45 +52,26 @@ def refusal(directory: Path) -> CatalogError:
 
 
 def test_load_from_a_copy_is_the_packaged_catalogue(copy: Path) -> None:
-    assert load_from(copy) == load()
-
-
-def test_digest_changes_with_any_byte_of_the_data_and_with_overrides(copy: Path) -> None:
-    before = load_from(copy).digest
-    change(copy / "prices" / "aws.csv", "0.0416", "0.0417")
-    after = load_from(copy).digest
-    assert (
-        len(
-            {
-                before,
-                after,
-                load(
-                    own_prices(MachineSettings(cost_usd_month=Decimal(20), cost_as_of="2026-11-21"))
-                ).digest,
-            }
-        )
-        == 3
-    )
+    assert load_from(copy) == PACKAGED
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "what"),
+    "edit",
     [
-        ("hour,0,,on-demand,0.0416,", "hour,0,,on-demand,-0.0416,", "negative"),
-        ("hour,0,,on-demand,0.0416,", "hour,0,,on-demand,0,", "does not say free"),
-        ("hour,0,,on-demand,0.0416,", "hour,0,,on-demand,NaN,", "not a number"),
-        ("hour,0,,on-demand,0.0416,", "hour,0,,on-demand,1e-2,", "not a number"),
-        ("hour,0,,on-demand,0.0416,", "Hrs,0,,on-demand,0.0416,", "unknown unit"),
-        ("hour,0,,on-demand,0.0416,", "hour,5,,on-demand,0.0416,", "starts at 5"),
-        ("hour,0,,on-demand,0.0416,", "hour,0,0,on-demand,0.0416,", "empty or negative"),
-        ("hour,0,,on-demand,0.0416,", "hour,0,,on-demand,0.0416,x,", "12 cells"),
+        lambda root: change(root / "prices" / "railway.csv", ",0.05,", ",0.06,"),
+        lambda root: change(root / "platforms" / "kubernetes.toml", "value = 15", "value = 16"),
+        lambda root: change(root / "services" / "own-redis.toml", "Your own", "Your"),
+        lambda root: change(root / "providers" / "own.toml", "Your own", "Yours"),
     ],
 )
-def test_wrong_price_row(copy: Path, old: str, new: str, what: str) -> None:
-    line = change(copy / "prices" / "aws.csv", old, new)
-    refused = refusal(copy)
-    assert what in refused.what
-    assert refused.where == f"prices/aws.csv:{line}"
+def test_digest_changes_with_any_byte_of_the_data(copy: Path, edit: Callable[[Path], int]) -> None:
+    edit(copy)
+    assert load_from(copy).digest != PACKAGED.digest
+
+
+def test_digest_changes_with_what_the_user_states() -> None:
+    stated = machine(MachineSettings(cost_usd_month=Decimal(20), cost_as_of="2026-11-21"))
+    assert load(Own(prices=stated)).digest != PACKAGED.digest == load().digest
 
 
 @pytest.mark.parametrize(
@@ -100,6 +85,8 @@ def test_wrong_price_row(copy: Path, old: str, new: str, what: str) -> None:
         (GOOD.replace("ec2", ""), "empty or padded"),
         (GOOD.replace("ec2", " ec2"), "empty or padded"),
         (GOOD.replace("somewhere", '"some'), "not CSV"),
+        (GOOD.replace("0.0416", "1e-2"), "not a number"),
+        (GOOD.replace("0.0416", "NaN"), "not a number"),
     ],
 )
 def test_wrong_row_alone(row: str, what: str) -> None:
@@ -117,96 +104,58 @@ def test_unknown_column_and_missing_header() -> None:
         parse_rows("prices/x.csv", b"\xff\xfe")
 
 
-@pytest.mark.parametrize(
-    ("tiers", "what"),
-    [
-        ((("0", ""), ("0", "")), "the same key"),
-        ((("0", ""), ("10", "")), "overlaps"),
-        ((("0", "20"), ("10", "")), "overlaps"),
-        ((("0", "5"), ("10", "")), "gap"),
-    ],
-)
-def test_tiers_neither_overlap_nor_leave_gaps(
-    copy: Path, tiers: tuple[tuple[str, str], ...], what: str
-) -> None:
-    rows = [GOOD.replace("hour,0,,", f"hour,{low},{high},") for low, high in tiers]
-    text = "\n".join([HEADER, *rows]).replace("t3.medium", "x9.large") + "\n"
-    (copy / "prices" / "more.csv").write_text(text, encoding="utf-8")
+def test_one_wrong_row_refuses_the_packaged_catalogue(copy: Path) -> None:
+    line = change(copy / "prices" / "railway.csv", "on-demand,0.05,", "on-demand,-0.05,")
     refused = refusal(copy)
-    assert what in refused.what
-    assert refused.where == "prices/more.csv:3"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "what"),
-    [
-        ('meter = "server_hours"', 'meter = "parsecs"', "Invalid enum value"),
-        ('meter = "server_hours"', 'meter = "requests"', "is priced per hour"),
-        ('sku = "{size}"', 'sku = "{size}.metal"', "no region has a price"),
-        ('name = "t3.large"', 'name = "t3.medium"', "twice"),
-        ("zones = 2", 'zones = "two"', "Expected `int`"),
-        ("zones = 2", "zones = 0", "less than one zone"),
-        ("zones = 2", "zones = 2\nmoons = 1", "unknown field `moons`"),
-        ("value = 99.99", "value = 101", "out of range"),
-        ('as_of = "2022-07-25"', 'as_of = "July 2022"', "not a date"),
-        ('kind = "servers"', 'kind = "barges"', "Invalid enum value"),
-        ('id = "aws-ecs-ec2"', 'id = "ec2"', "does not match the file's name"),
-        ('name = "AWS ECS on EC2"', "name = ", "not TOML"),
-    ],
-)
-def test_wrong_platform(copy: Path, old: str, new: str, what: str) -> None:
-    line = change(copy / "platforms" / "aws-ecs-ec2.toml", old, new)
-    refused = refusal(copy)
-    assert what in refused.what
-    name, _, number = refused.where.partition(":")
-    assert name == "platforms/aws-ecs-ec2.toml"
-    assert abs(int(number) - line) <= 3, f"said {number}, changed {line}"
+    assert "negative" in refused.what
+    assert refused.where == f"prices/railway.csv:{line}"
 
 
 def test_size_that_nobody_sells_is_told_at_the_line_that_bills_it(copy: Path) -> None:
-    platform = copy / "platforms" / "aws-ecs-ec2.toml"
-    change(platform, 'name = "t3.large"', 'name = "t9.large"')
+    platform = copy / "platforms" / "do-app-platform.toml"
+    change(platform, 'name = "apps-d-1vcpu-2gb"', 'name = "apps-d-9vcpu"')
     billed = change(platform, 'sku = "{size}"', 'sku = "{size}"')
     refused = refusal(copy)
-    assert "t9" in refused.what
-    assert refused.where == f"platforms/aws-ecs-ec2.toml:{billed}"
+    assert "apps-d-9vcpu" in refused.what
+    assert refused.where == f"platforms/do-app-platform.toml:{billed}"
 
 
-def test_missing_folder_and_too_large_file(
-    copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+@pytest.mark.parametrize("folder", ["prices", "providers", "platforms", "services"])
+def test_missing_and_empty_folders(copy: Path, folder: str) -> None:
+    for file in (copy / folder).iterdir():
+        file.unlink()
+    assert f"no .{'csv' if folder == 'prices' else 'toml'} file in it" in refusal(copy).what
+    (copy / folder).rmdir()
+    assert f"no folder {folder}/" in refusal(copy).what
+
+
+def test_too_large_file_and_one_that_is_not_text(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "no folder prices/" in refusal(tmp_path_factory.mktemp("empty")).what
+    (copy / "platforms" / "aaa.toml").write_bytes(b"name = '\xff'")
+    refused = refusal(copy)
+    assert "not UTF-8" in refused.what and refused.where == "platforms/aaa.toml"
     monkeypatch.setattr(load_module, "FILE_BYTES_MAX", 100)
     assert "larger than 100 bytes" in refusal(copy).what
 
 
 def test_overrides_replace_their_whole_key() -> None:
-    free_egress = Price(
-        provider="aws", service="data-transfer", sku="internet-out", region="us-east-1",
-        unit="GB", price_usd=Decimal("0.02"), source="my contract", as_of="2026-01-01",
+    contract = Price(
+        provider="digitalocean", service="app-platform", sku="transfer-out/apps-s-1vcpu-1gb",
+        region="*", unit="GB", price_usd=Decimal("0.015"), source="my contract",
+        as_of="2026-01-01",
     )  # fmt: skip
-    rows = [
-        p for p in load((free_egress,)).prices
-        if (p.sku, p.region) == ("internet-out", "us-east-1")
-    ]  # fmt: skip
-    assert rows == [free_egress]
+    rows = [p for p in load(Own(prices=(contract,))).prices if p.sku == contract.sku]
+    assert rows == [contract]
 
 
-def test_wrong_override_is_refused() -> None:
-    with pytest.raises(CatalogError, match="negative"):
-        load(own_prices(MachineSettings(cost_usd_month=Decimal(-1), cost_as_of="2026-11-21")))
-
-
-@given(st.randoms(use_true_random=False))
-def test_order_of_rows_does_not_matter(tmp_path_factory: pytest.TempPathFactory, random) -> None:  # type: ignore[no-untyped-def]
-    directory = tmp_path_factory.mktemp("catalogue")
-    with as_file(files("seatrial.catalog")) as packaged:
-        shutil.copytree(packaged / "platforms", directory / "platforms")
-        header, *rows = (packaged / "prices" / "aws.csv").read_text("utf-8").splitlines()
-    random.shuffle(rows)
-    (directory / "prices").mkdir()
-    (directory / "prices" / "aws.csv").write_text("\n".join([header, *rows]) + "\n", "utf-8")
-    assert load_from(directory).prices == PACKAGED.prices
+@pytest.mark.parametrize("seed", range(3))
+def test_order_of_rows_does_not_matter(seed: int) -> None:
+    placed = []
+    for file in files("seatrial.catalog").joinpath("prices").iterdir():
+        placed.extend(parse_rows(file.name, file.read_bytes()))
+    random.Random(seed).shuffle(placed)
+    assert merge(placed, ()) == PACKAGED.prices
 
 
 @given(st.binary(max_size=200))
@@ -217,9 +166,6 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         assert refused.where.startswith("prices/x.csv")
 
 
-PACKAGED: Catalog = load()
-
-
 def test_every_meter_has_its_units() -> None:
-    assert set(METER_UNITS) == set(get_args(Meter))
-    assert {p.unit for p in PACKAGED.prices} <= UNITS
+    assert set(METER_UNITS) == set(METERS)
+    assert {price.unit for price in PACKAGED.prices} <= UNITS

@@ -6,13 +6,23 @@ as unpriced, with the file that would hold it, and then the total is not known e
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterator
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
 
-from seatrial.assessor.usage import Usage, read_meter
+from seatrial.assessor.usage import Usage, read_meter, read_option
 from seatrial.kernel.assessment import Bill, CostLine, Unpriced
-from seatrial.kernel.design import Design
-from seatrial.kernel.platform import EVERYWHERE, BillLine, Catalog, Platform, Price
-from seatrial.kernel.units import micro_usd
+from seatrial.kernel.design import Attached, Design
+from seatrial.kernel.platform import (
+    EVERYWHERE,
+    ON_DEMAND,
+    BillLine,
+    Catalog,
+    ManagedService,
+    Platform,
+    Price,
+)
+from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, term_years
 
 Key = tuple[str, str, str, str, str]
 
@@ -31,6 +41,8 @@ class PriceBook:
         self._tiers = {
             key: tuple(sorted(tiers, key=lambda row: row.tier_from)) for key, tiers in rows.items()
         }
+        self._catalog = catalog
+        self._services: dict[tuple[str, str], ManagedService | None] = {}
 
     def tiers(
         self, provider: str, service: str, sku: str, region: str, commitment: str
@@ -40,6 +52,22 @@ class PriceBook:
         if here is not None:
             return here
         return self._tiers.get((provider, service, sku, EVERYWHERE, commitment), ())
+
+    def service(self, provider: str, kind: str) -> ManagedService | None:
+        """The managed service of that kind at the provider, none when it offers none."""
+        key = (provider, kind)
+        if key not in self._services:
+            self._services[key] = self._catalog.service(provider, kind)
+        return self._services[key]
+
+
+class Amount(NamedTuple):
+    """One line to be billed: which, for how much of it, at which sku, under which commitment."""
+
+    line: BillLine
+    sku: str
+    quantity: Decimal
+    commitment: str
 
 
 def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage: Usage) -> Bill:
@@ -51,69 +79,134 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
     book = prices if isinstance(prices, PriceBook) else PriceBook(prices)
     lines: list[CostLine] = []
     unpriced: list[Unpriced] = []
-    for item in platform.bill:
-        metered = read_meter(item.meter, design, usage)
-        if metered > 0:
-            _add(item, metered, design, platform, book, lines, unpriced)
+    for provider, amount in amounts(design, platform, book, usage, unpriced):
+        priced, missing = bill_amount(amount, provider, design.region, book)
+        lines.extend(priced)
+        unpriced.extend(missing)
     total = None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
     return Bill(lines=tuple(lines), unpriced=tuple(unpriced), monthly_usd=total)
 
 
-def _add(
-    item: BillLine,
-    metered: Decimal,
-    design: Design,
-    platform: Platform,
-    book: PriceBook,
-    lines: list[CostLine],
-    unpriced: list[Unpriced],
-) -> None:
-    """Append one cost line per tier reached, or what is missing."""
-    sku = fill(item.sku, design)
-    quantity = max(Decimal(0), metered - item.free)
-    tiers = book.tiers(platform.provider, item.service, sku, design.region, design.commitment)
+def amounts(
+    design: Design, platform: Platform, book: PriceBook, usage: Usage, unpriced: list[Unpriced]
+) -> Iterator[tuple[str, Amount]]:
+    """Everything that is billed, each with the provider that sells it.
+
+    Services that the provider does not offer go to `unpriced`.
+    """
+    for line in platform.bill:
+        for amount in platform_amounts(line, design, usage):
+            yield line.provider or platform.provider, amount
+    for attached in design.attached:
+        service = book.service(platform.provider, attached.kind)
+        if service is None:
+            unpriced.append(_not_offered(attached, platform, design.region))
+            continue
+        for line in service.bill:
+            for amount in service_amounts(line, attached, service, design.commitment, usage):
+                yield line.provider or platform.provider, amount
+
+
+def platform_amounts(line: BillLine, design: Design, usage: Usage) -> Iterator[Amount]:
+    """A platform's line for a design: what runs all day is committed, what comes on top is not."""
+    metered = read_meter(line.meter, design, usage)
+    if metered <= 0:
+        return
+    sku = line.sku.replace("{size}", design.size).replace("{arch}", design.arch)
+    if not line.committable or design.commitment == ON_DEMAND:
+        yield Amount(line, sku, billable(line, metered, usage), ON_DEMAND)
+        return
+    floor = design.replicas_min * HOURS_PER_MONTH
+    share = min(Decimal(1), floor / usage.replica_hours_month if usage.replica_hours_month else 1)
+    yield Amount(line, sku, billable(line, metered * share, usage), design.commitment)
+    if share < 1:
+        yield Amount(line, sku, billable(line, metered * (1 - share), usage), ON_DEMAND)
+
+
+def service_amounts(
+    line: BillLine, attached: Attached, service: ManagedService, commitment: str, usage: Usage
+) -> Iterator[Amount]:
+    """A managed service's line with its size and options filled in."""
+    options = service.options | attached.options
+    metered = read_option(line, options)
+    if metered <= 0:
+        return
+    sku = line.sku.replace("{size}", attached.size)
+    for name, value in options.items():
+        sku = sku.replace(f"{{{name}}}", value)
+    # Spot is for what can be lost; a database is bought on demand beside it.
+    committed = line.committable and term_years(commitment) > 0
+    yield Amount(line, sku, billable(line, metered, usage), commitment if committed else ON_DEMAND)
+
+
+def billable(line: BillLine, metered: Decimal, usage: Usage) -> Decimal:
+    """What is billed of what was metered: less what is free, at least the minimum, rounded up."""
+    quantity = max(Decimal(0), metered - line.included - (line.free if usage.free_tier else 0))
+    if quantity and line.minimum:
+        quantity = max(quantity, line.minimum)
+    if line.increment:
+        quantity = (quantity / line.increment).to_integral_value(ROUND_CEILING) * line.increment
+    return quantity
+
+
+def bill_amount(
+    amount: Amount, provider: str, region: str, book: PriceBook
+) -> tuple[list[CostLine], list[Unpriced]]:
+    """One cost line per tier reached, and what has no price."""
+    line, sku, quantity, commitment = amount
+    tiers = book.tiers(provider, line.service, sku, region, commitment)
     reached = [row for row in tiers if quantity > row.tier_from] or list(tiers[:1])
-    for row in reached:
-        top = quantity if row.tier_to is None else min(quantity, row.tier_to)
-        lines.append(_line(item, sku, top - row.tier_from, row))
+    lines = [
+        _cost(amount, (quantity if row.tier_to is None else min(quantity, row.tier_to)), row)
+        for row in reached
+    ]
     known_to = reached[-1].tier_to if reached else Decimal(0)
-    if known_to is not None and (not reached or quantity > known_to):
-        missing = f"{sku} in {design.region}"
-        beyond = f" above {known_to:f} {reached[-1].unit}" if reached else ""
-        unpriced.append(
-            Unpriced(
-                component=item.component,
-                service=item.service,
-                sku=sku,
-                region=design.region,
-                reason=f"no price of {missing}{beyond}; "
-                f"it would be in catalog/prices/{platform.provider}.csv",
-            )
-        )
+    if known_to is None or (reached and quantity <= known_to):
+        return lines, []
+    beyond = f" above {known_to:f} {reached[-1].unit}" if reached else ""
+    terms = "" if commitment == ON_DEMAND else f" under {commitment}"
+    missing = Unpriced(
+        component=line.component,
+        service=line.service,
+        sku=sku,
+        region=region,
+        reason=f"no price of {sku} in {region}{terms}{beyond}; "
+        f"it would be in catalog/prices/{provider}*.csv, or in your seatrial.prices.toml",
+    )
+    return lines, [missing]
 
 
-def _line(item: BillLine, sku: str, quantity: Decimal, row: Price) -> CostLine:
+def _cost(amount: Amount, top: Decimal, row: Price) -> CostLine:
+    line, sku, _, commitment = amount
+    quantity = top - row.tier_from
+    rate, upfront = row.price_usd, Decimal(0)
+    if row.upfront_usd:
+        term_months = 12 * term_years(commitment)
+        upfront = micro_usd(quantity / HOURS_PER_MONTH * row.upfront_usd)
+        rate += row.upfront_usd / (term_months * HOURS_PER_MONTH)
     return CostLine(
-        component=item.component,
-        service=item.service,
+        component=line.component,
+        service=line.service,
         sku=sku,
         quantity=micro_usd(quantity),
         unit=row.unit,
-        unit_price_usd=row.price_usd,
-        monthly_usd=micro_usd(quantity * row.price_usd),
+        unit_price_usd=rate,
+        monthly_usd=micro_usd(quantity * rate),
         source=row.source,
         as_of=row.as_of,
+        commitment=commitment,
+        upfront_usd=upfront,
+        interruption_percent=row.interruption_percent,
+        forgotten=line.forgotten,
     )
 
 
-def fill(sku: str, design: Design) -> str:
-    """A bill line's sku with the design's size, database, its deployment, and commitment in it."""
-    if "{" not in sku:
-        return sku
-    database = design.database
-    return (
-        sku.replace("{size}", design.size)
-        .replace("{database}", database.instance if database else "")
-        .replace("{deployment}", "multi-az" if database and database.multi_az else "single-az")
-        .replace("{commitment}", design.commitment)
+def _not_offered(attached: Attached, platform: Platform, region: str) -> Unpriced:
+    return Unpriced(
+        component=attached.kind,
+        service=attached.kind,
+        sku=attached.size or attached.kind,
+        region=region,
+        reason=f"the catalogue knows no {attached.kind} of {platform.provider}; "
+        f"it would be in catalog/services/{platform.provider}-{attached.kind}.toml",
     )

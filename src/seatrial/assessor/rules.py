@@ -6,16 +6,20 @@ asked and told; adding a rule is adding a function and its heading in docs/rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
-
-from seatrial.assessor.promise import Profile
-from seatrial.kernel.assessment import Bill, Finding, Promise
-from seatrial.kernel.demand import Demand
-from seatrial.kernel.design import Design
-from seatrial.kernel.platform import Platform, Sourced
+from seatrial.assessor.case import (
+    Case,
+    Found,
+    Rule,
+    Severity,
+    catalogue_proof,
+    fact_of,
+    limit_proof,
+    service_of,
+    settings_proof,
+)
+from seatrial.kernel.assessment import Finding
 from seatrial.kernel.units import usd
-from seatrial.kernel.workload import Component, Fact, Proof, Service, Workload
+from seatrial.kernel.workload import Proof
 
 RUNTIME_MIB = 48
 """The supervisor and the server's parent process beside the workers (proportional set size)."""
@@ -25,60 +29,6 @@ PLANNED_SERVICES = frozenset({"sqlite", "postgresql"})
 
 MEMORY_HEADROOM = 1.25
 """Share kept free for growth between the measurement and the worst day."""
-
-
-Severity = Literal["violated", "risk", "note"]
-
-
-class Case(NamedTuple):
-    """Everything a rule may look at."""
-
-    workload: Workload
-    component: Component
-    demand: Demand
-    design: Design
-    platform: Platform
-    profile: Profile
-    bill: Bill
-    promise: Promise
-
-
-class Found(NamedTuple):
-    """What a rule found; `check` makes it a finding with the rule's id and the design's."""
-
-    severity: Severity
-    sentence: str
-    proof: Proof
-    fix: str = ""
-
-
-Rule = Callable[[Case], Found | None]
-
-
-def _limit(case: Case, limit: Sourced, rule: str) -> Proof:
-    file = f"catalog/platforms/{case.platform.id}.toml"
-    return Proof(kind="declared", rule=rule, file=file, note=f"{limit.source}, as of {limit.as_of}")
-
-
-def _catalogue(case: Case, rule: str) -> Proof:
-    return Proof(
-        kind="declared",
-        rule=rule,
-        file=f"catalog/platforms/{case.platform.id}.toml",
-        note=f"{case.platform.source}, as of {case.platform.as_of}",
-    )
-
-
-def _settings(key: str, rule: str) -> Proof:
-    return Proof(kind="declared", rule=rule, file="seatrial.toml", note=key)
-
-
-def _service(case: Case, kind: str) -> Service | None:
-    return next((s for s in case.component.services if s.kind == kind), None)
-
-
-def _fact(case: Case, rule: str) -> Fact | None:
-    return next((f for f in case.component.facts if f.rule == rule), None)
 
 
 def memory_needed_mib(workers: int, memory_mib_worker: float) -> float:
@@ -117,7 +67,7 @@ def request_time(case: Case) -> Found | None:
     return Found(
         "violated",
         sentence,
-        _limit(case, limit, "limit.request-time"),
+        limit_proof(case, limit, "limit.request-time"),
         "answer at once and do the work in a worker",
     )
 
@@ -135,7 +85,7 @@ def payload_fits(case: Case) -> Found | None:
     return Found(
         "violated",
         sentence,
-        _limit(case, limit, "limit.payload"),
+        limit_proof(case, limit, "limit.payload"),
         "serve large bodies from object storage",
     )
 
@@ -146,18 +96,18 @@ def replicas_allowed(case: Case) -> Found | None:
     if limit is None or case.design.replicas_max <= limit.value:
         return None
     sentence = f"{case.design.replicas_max} replicas, the platform runs at most {limit.value:g}"
-    return Found("violated", sentence, _limit(case, limit, "limit.replicas"))
+    return Found("violated", sentence, limit_proof(case, limit, "limit.replicas"))
 
 
 def local_state(case: Case) -> Found | None:
     """Data written to a local SQLite file survives and is seen by every replica."""
-    sqlite = _service(case, "sqlite")
+    sqlite = service_of(case, "sqlite")
     if sqlite is None or case.design.database is not None:
         return None
     can = case.platform.capabilities
     if can.persistent_disk and case.platform.kind == "machine":
         return None
-    postgresql = _service(case, "postgresql")
+    postgresql = service_of(case, "postgresql")
     fix = (
         f"give it PostgreSQL by {postgresql.env} ({postgresql.proof})"
         if postgresql is not None
@@ -180,7 +130,7 @@ _IN_PROCESS = (
 
 def process_state(case: Case) -> Found | None:
     """State kept in a process's memory is seen by every request."""
-    fact = next(filter(None, (_fact(case, rule) for rule in _IN_PROCESS)), None)
+    fact = next(filter(None, (fact_of(case, rule) for rule in _IN_PROCESS)), None)
     if fact is None:
         return None
     design = case.design
@@ -204,7 +154,7 @@ def service_level(case: Case) -> Found | None:
     return Found(
         "violated",
         sentence,
-        _catalogue(case, "slo.availability"),
+        catalogue_proof(case, "slo.availability"),
         "ask for less in [slo] availability_percent, or add redundancy",
     )
 
@@ -224,7 +174,7 @@ def survives_a_replica(case: Case) -> Found | None:
     return Found(
         "violated",
         sentence,
-        _settings("[slo] availability_percent", "capacity.n-minus-1"),
+        settings_proof("[slo] availability_percent", "capacity.n-minus-1"),
         "one more replica",
     )
 
@@ -241,7 +191,7 @@ def _latency(case: Case, name: str, promised: float | None, asked: float) -> Fou
     return Found(
         "violated",
         sentence,
-        _settings(f"[slo] latency_ms_{name}", f"slo.latency-{name}"),
+        settings_proof(f"[slo] latency_ms_{name}", f"slo.latency-{name}"),
         "more or larger replicas",
     )
 
@@ -279,13 +229,13 @@ def within_budget(case: Case) -> Found | None:
     return Found(
         "violated",
         sentence,
-        _settings("[budget] cost_usd_month", "budget.monthly"),
+        settings_proof("[budget] cost_usd_month", "budget.monthly"),
     )
 
 
 def database_given(case: Case) -> Found | None:
     """An app that cannot run without PostgreSQL gets one."""
-    postgresql = _service(case, "postgresql")
+    postgresql = service_of(case, "postgresql")
     if postgresql is None or not postgresql.required or case.design.database is not None:
         return None
     if case.platform.kind == "machine":
@@ -309,12 +259,12 @@ def database_offered(case: Case) -> Found | None:
     if case.design.database is None or case.platform.capabilities.managed_database:
         return None
     sentence = f"{case.platform.name} has no private way to a managed PostgreSQL"
-    return Found("violated", sentence, _catalogue(case, "database.offered"))
+    return Found("violated", sentence, catalogue_proof(case, "database.offered"))
 
 
 def database_wanted(case: Case) -> Found | None:
     """A database is only bought for an app that can use it."""
-    if case.design.database is None or _service(case, "postgresql") is not None:
+    if case.design.database is None or service_of(case, "postgresql") is not None:
         return None
     proof = Proof(kind="source", rule="service.postgresql", note="no PostgreSQL driver or address")
     return Found("violated", "the app does not use PostgreSQL", proof)
@@ -341,7 +291,33 @@ def cold_start(case: Case) -> Found | None:
     return Found("risk", sentence, case.profile.proofs[0])
 
 
+def platform_open(case: Case) -> Found | None:
+    """The platform takes new customers."""
+    platform = case.platform
+    if platform.status == "available":
+        return None
+    sentence = (
+        f"{platform.name} has ended"
+        if platform.status == "ended"
+        else f"{platform.name} takes no new customers"
+    )
+    return Found("violated", sentence, catalogue_proof(case, "platform.open"))
+
+
+def bundle_offered(case: Case) -> Found | None:
+    """Seatrial can write the platform's infrastructure."""
+    if case.platform.bundled:
+        return None
+    return Found(
+        "violated",
+        f"Seatrial compares {case.platform.name}, it does not write its infrastructure yet",
+        catalogue_proof(case, "bundle.offered"),
+    )
+
+
 RULES: dict[str, Rule] = {
+    "platform.open": platform_open,
+    "bundle.offered": bundle_offered,
     "memory.fits": memory_fits,
     "limit.request-time": request_time,
     "limit.payload": payload_fits,

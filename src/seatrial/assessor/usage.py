@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Literal, NamedTuple
 
 from seatrial.assessor.promise import Profile
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
-from seatrial.kernel.platform import Meter
+from seatrial.kernel.platform import BillLine, PlatformKind
 from seatrial.kernel.units import DAYS_PER_MONTH, HOURS_PER_MONTH, MIB_PER_GIB
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Workload
+
+Choice = Literal["size", "replicas", "database"]
+"""A choice of a design that meters can depend on."""
 
 BYTES_PER_GIB = 1024**3
 
@@ -75,31 +79,52 @@ answers."""
 
 
 class Usage(Value):
-    """A month's usage, as far as bills ask for it; GiB are 2^30 bytes."""
+    """A month's usage, as far as bills ask for it; GiB are 2^30 bytes.
 
-    requests_month: Decimal
+    `replica_hours_month` counts all replicas, `concurrency` the requests one replica works on at
+    once where a platform bills the time in which it works, `provisioned` the instances a functions
+    platform keeps warm, `endpoints` private endpoints times zones, `extra_disk_gib` what a replica
+    asks for beyond the disk that comes with it. `free_tier` takes off what an account gets free.
+    """
+
+    requests_month: Decimal = Decimal(0)
     request_duration_s_mean: Decimal = Decimal(0)
-    replica_hours_month: Decimal
+    replica_hours_month: Decimal = Decimal(0)
+    concurrency: Decimal = Decimal(1)
+    provisioned: Decimal = Decimal(0)
     load_balancer_units_hours: Decimal = Decimal(0)
     load_balancer_zones: int = LOAD_BALANCER_ZONES
     nat_gateways: int = 0
     nat_gib_month: Decimal = Decimal(0)
+    endpoints: int = 0
+    endpoint_gib_month: Decimal = Decimal(0)
+    ingress_gib_month: Decimal = Decimal(0)
     egress_gib_month: Decimal = Decimal(0)
     cross_zone_gib_month: Decimal = Decimal(0)
+    cross_region_gib_month: Decimal = Decimal(0)
     log_gib_month: Decimal = Decimal(0)
-    log_retention_months: int = LOG_RETENTION_MONTHS
+    log_retention_months: Decimal = Decimal(LOG_RETENTION_MONTHS)
     images_gib: Decimal = Decimal(0)
+    extra_disk_gib: Decimal = Decimal(0)
+    server_disk_gib: Decimal = Decimal(SERVER_DISK_GIB)
     secrets: int = 0
     secret_requests_month: int = 0
     alarms: int = 0
-    server_disk_gib: int = SERVER_DISK_GIB
+    metrics: int = 0
+    dashboards: int = 0
+    build_minutes_month: Decimal = Decimal(0)
+    seats: int = 1
+    free_tier: bool = False
 
 
-def usage_of(workload: Workload, demand: Demand, profile: Profile, design: Design) -> Usage:
+def usage_of(
+    workload: Workload, demand: Demand, profile: Profile, design: Design, kind: PlatformKind
+) -> Usage:
     """A month of `demand` on `design`, from the profile's bodies and service times.
 
     Replicas: `replicas_min` run all month; autoscaling is not counted. A request computes longer
-    on a replica with less than one vCPU, by that share.
+    on a replica with less than one vCPU, by that share. Functions reach a database from private
+    subnets, and the world from there through NAT; containers and servers have addresses.
     """
     requests = _exact(demand.traffic.requests_per_day) * DAYS_PER_MONTH
     body = _exact(profile.response_bytes)
@@ -109,16 +134,19 @@ def usage_of(workload: Workload, demand: Demand, profile: Profile, design: Desig
     # One secret holds the database's address, another all other addresses.
     addressed = any(s.env and s.kind != "postgresql" for s in services)
     secrets = int(design.database is not None) + int(addressed)
+    private = kind == "functions" and design.database is not None
     outward = any(service.kind in OUTBOUND_SERVICES for service in services)
     answered = requests * body / BYTES_PER_GIB
     return Usage(
         requests_month=requests,
         request_duration_s_mean=_exact(duration_ms) / 1000,
         replica_hours_month=design.replicas_min * HOURS_PER_MONTH,
-        load_balancer_units_hours=_load_balancer_units(demand, profile.response_bytes),
-        nat_gateways=0 if design.database is None else 1 + design.database.multi_az,
+        load_balancer_units_hours=load_balancer_units_hours(
+            demand.traffic.requests_per_day / 86_400, profile.response_bytes
+        ),
+        nat_gateways=1 + design.database.multi_az if private and design.database else 0,
         nat_gib_month=requests * OUTBOUND_BYTES_PER_REQUEST / BYTES_PER_GIB
-        if outward and design.database is not None
+        if outward and private
         else Decimal(0),
         egress_gib_month=requests * (body + RESPONSE_OVERHEAD_BYTES) / BYTES_PER_GIB,
         cross_zone_gib_month=Decimal(0)
@@ -137,9 +165,12 @@ def _exact(number: float) -> Decimal:
     return Decimal(str(number))
 
 
-def _load_balancer_units(demand: Demand, response_bytes: float) -> Decimal:
-    """Unit-hours a month: each hour of the day bills its largest dimension."""
-    weights = demand.traffic.hourly_weights
+def load_balancer_units_hours(rate_rps: float, response_bytes: float) -> Decimal:
+    """Unit-hours a month at a mean rate; each hour bills its largest dimension.
+
+    Every dimension grows with the rate alone, so the largest one is the same in every hour, and
+    the shape of the day does not matter.
+    """
     per_request = max(
         1 / LCU_CONNECTIONS_PER_S,
         KEEP_ALIVE_S / LCU_ACTIVE_CONNECTIONS,
@@ -148,44 +179,114 @@ def _load_balancer_units(demand: Demand, response_bytes: float) -> Decimal:
         / BYTES_PER_GIB
         / LCU_GIB_PER_H,
     )
-    # Every dimension grows with the rate alone, so the largest one is the same in every hour.
-    rates = [demand.traffic.requests_per_day * w / sum(weights) / 3600 for w in weights]
-    return _exact(round(per_request * sum(rates), 9)) * DAYS_PER_MONTH
+    return _exact(round(per_request * rate_rps * 24, 9)) * DAYS_PER_MONTH
 
 
-_READ: dict[Meter, Callable[[Design, Usage], Decimal]] = {
-    "hours": lambda d, u: HOURS_PER_MONTH,
-    "replica_hours": lambda d, u: u.replica_hours_month,
-    "replica_months": lambda d, u: u.replica_hours_month / HOURS_PER_MONTH,
-    "replica_vcpu_hours": lambda d, u: _exact(d.vcpu) * u.replica_hours_month,
-    "replica_gib_hours": lambda d, u: Decimal(d.memory_mib) / MIB_PER_GIB * u.replica_hours_month,
-    "server_hours": lambda d, u: d.servers * HOURS_PER_MONTH,
-    "requests": lambda d, u: u.requests_month,
-    "request_gib_seconds": lambda d, u: (
-        u.requests_month * u.request_duration_s_mean * d.memory_mib / MIB_PER_GIB
+SECONDS_PER_HOUR = 3600
+
+
+class Meter(NamedTuple):
+    """What is read for a design in a month, and which choices of the design it depends on."""
+
+    read: Callable[[Design, Usage], Decimal]
+    depends: tuple[Choice, ...] = ()
+
+
+def _active_s(usage: Usage) -> Decimal:
+    """Seconds in which replicas work on requests, several at once counted once."""
+    return usage.requests_month * usage.request_duration_s_mean / usage.concurrency
+
+
+def _idle_s(usage: Usage) -> Decimal:
+    """Seconds in which replicas run and do not work."""
+    return max(Decimal(0), usage.replica_hours_month * SECONDS_PER_HOUR - _active_s(usage))
+
+
+def _address_hours(design: Design, usage: Usage) -> Decimal:
+    """Public addresses of replicas or of the servers they run on; behind NAT they have none."""
+    if usage.nat_gateways:
+        return Decimal(0)
+    return design.servers * HOURS_PER_MONTH if design.servers else usage.replica_hours_month
+
+
+def _gib(design: Design) -> Decimal:
+    return Decimal(design.memory_mib) / MIB_PER_GIB
+
+
+METERS: dict[str, Meter] = {
+    "hours": Meter(lambda d, u: HOURS_PER_MONTH),
+    "months": Meter(lambda d, u: Decimal(1)),
+    "replica_hours": Meter(lambda d, u: u.replica_hours_month, ("replicas",)),
+    "address_hours": Meter(_address_hours, ("replicas", "database")),
+    "replica_months": Meter(lambda d, u: u.replica_hours_month / HOURS_PER_MONTH, ("replicas",)),
+    "replica_vcpu_hours": Meter(
+        lambda d, u: _exact(d.vcpu) * u.replica_hours_month, ("size", "replicas")
     ),
-    "load_balancer_units_hours": lambda d, u: u.load_balancer_units_hours,
-    "public_address_hours": lambda d, u: u.load_balancer_zones * HOURS_PER_MONTH,
-    "nat_hours": lambda d, u: u.nat_gateways * HOURS_PER_MONTH,
-    "nat_gib": lambda d, u: u.nat_gib_month,
-    "egress_gib": lambda d, u: u.egress_gib_month,
-    "cross_zone_gib": lambda d, u: u.cross_zone_gib_month,
-    "log_gib": lambda d, u: u.log_gib_month,
-    "log_gib_months": lambda d, u: u.log_gib_month * u.log_retention_months,
-    "image_gib_months": lambda d, u: u.images_gib,
-    "secrets": lambda d, u: Decimal(u.secrets),
-    "secret_requests": lambda d, u: Decimal(u.secret_requests_month),
-    "alarms": lambda d, u: Decimal(u.alarms),
-    "database_hours": lambda d, u: Decimal(0) if d.database is None else HOURS_PER_MONTH,
-    "database_gib_months": lambda d, u: (
-        Decimal(0) if d.database is None else Decimal(d.database.storage_gib)
+    "replica_gib_hours": Meter(lambda d, u: _gib(d) * u.replica_hours_month, ("size", "replicas")),
+    "replica_vcpu_seconds": Meter(
+        lambda d, u: _exact(d.vcpu) * u.replica_hours_month * SECONDS_PER_HOUR,
+        ("size", "replicas"),
     ),
-    "disk_gib_months": lambda d, u: Decimal(d.servers * u.server_disk_gib),
-    "months": lambda d, u: Decimal(1),
+    "replica_gib_seconds": Meter(
+        lambda d, u: _gib(d) * u.replica_hours_month * SECONDS_PER_HOUR, ("size", "replicas")
+    ),
+    "active_vcpu_seconds": Meter(lambda d, u: _exact(d.vcpu) * _active_s(u), ("size",)),
+    "active_gib_seconds": Meter(lambda d, u: _gib(d) * _active_s(u), ("size",)),
+    "active_vcpu_hours": Meter(
+        lambda d, u: _exact(d.vcpu) * _active_s(u) / SECONDS_PER_HOUR, ("size",)
+    ),
+    "idle_vcpu_seconds": Meter(lambda d, u: _exact(d.vcpu) * _idle_s(u), ("size", "replicas")),
+    "idle_gib_seconds": Meter(lambda d, u: _gib(d) * _idle_s(u), ("size", "replicas")),
+    "provisioned_gib_seconds": Meter(
+        lambda d, u: _gib(d) * u.provisioned * HOURS_PER_MONTH * SECONDS_PER_HOUR, ("size",)
+    ),
+    "extra_disk_gib_hours": Meter(
+        lambda d, u: u.extra_disk_gib * u.replica_hours_month, ("replicas",)
+    ),
+    "server_hours": Meter(lambda d, u: d.servers * HOURS_PER_MONTH, ("replicas",)),
+    "server_months": Meter(lambda d, u: Decimal(d.servers), ("replicas",)),
+    "requests": Meter(lambda d, u: u.requests_month),
+    "request_gib_seconds": Meter(
+        lambda d, u: u.requests_month * u.request_duration_s_mean * _gib(d), ("size",)
+    ),
+    "load_balancer_units_hours": Meter(lambda d, u: u.load_balancer_units_hours),
+    "public_address_hours": Meter(lambda d, u: u.load_balancer_zones * HOURS_PER_MONTH),
+    "nat_hours": Meter(lambda d, u: u.nat_gateways * HOURS_PER_MONTH, ("database",)),
+    "nat_gib": Meter(lambda d, u: u.nat_gib_month, ("database",)),
+    "endpoint_hours": Meter(lambda d, u: u.endpoints * HOURS_PER_MONTH),
+    "endpoint_gib": Meter(lambda d, u: u.endpoint_gib_month),
+    "ingress_gib": Meter(lambda d, u: u.ingress_gib_month),
+    "egress_gib": Meter(lambda d, u: u.egress_gib_month),
+    "cross_zone_gib": Meter(lambda d, u: u.cross_zone_gib_month, ("database",)),
+    "cross_region_gib": Meter(lambda d, u: u.cross_region_gib_month),
+    "log_gib": Meter(lambda d, u: u.log_gib_month),
+    "log_gib_months": Meter(lambda d, u: u.log_gib_month * u.log_retention_months),
+    "metrics": Meter(lambda d, u: Decimal(u.metrics)),
+    "dashboards": Meter(lambda d, u: Decimal(u.dashboards)),
+    "alarms": Meter(lambda d, u: Decimal(u.alarms), ("database",)),
+    "image_gib_months": Meter(lambda d, u: u.images_gib),
+    "secrets": Meter(lambda d, u: Decimal(u.secrets), ("database",)),
+    "secret_requests": Meter(
+        lambda d, u: Decimal(u.secret_requests_month), ("replicas", "database")
+    ),
+    "disk_gib_months": Meter(lambda d, u: d.servers * u.server_disk_gib, ("replicas",)),
+    "build_minutes": Meter(lambda d, u: u.build_minutes_month),
+    "seats": Meter(lambda d, u: Decimal(u.seats)),
 }
+"""What each meter of a platform's bill reads. `public_address_hours` are those of the load
+balancer, `address_hours` those of replicas or servers."""
 
 
-def read_meter(meter: Meter, design: Design, usage: Usage) -> Decimal:
-    """What a meter reads for a design in a month; `public_address_hours` are those of the load
-    balancer, replicas' and servers' addresses are read by their own hours."""
-    return _READ[meter](design, usage)
+def read_meter(meter: str, design: Design, usage: Usage) -> Decimal:
+    """What a meter reads for a design in a month."""
+    return METERS[meter].read(design, usage)
+
+
+def read_option(line: BillLine, options: dict[str, str]) -> Decimal:
+    """What a line of a managed service meters: an amount among its options, hours or months."""
+    if line.meter == "hours":
+        return HOURS_PER_MONTH
+    if line.meter == "months":
+        return Decimal(1)
+    amount = Decimal(options[line.meter])
+    return amount * HOURS_PER_MONTH if line.per == "hour" else amount

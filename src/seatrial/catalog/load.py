@@ -1,4 +1,4 @@
-"""Read the catalogue: platforms/*.toml and prices/*.csv, strictly.
+"""Read the catalogue: providers/, platforms/, services/ as TOML, prices/ as CSV, strictly.
 
 Data that looks right and is wrong costs money, so everything is refused that is not understood:
 unknown keys and units, prices without source or date, overlapping tiers, bill lines that no
@@ -14,83 +14,105 @@ from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from seatrial.catalog.rows import check_price, merge, parse_rows, wrong_source
-from seatrial.catalog.units import METER_UNITS
-from seatrial.kernel.demand import MachineSettings
+from seatrial.catalog.checks import check_bills, wrong
+from seatrial.catalog.own import NOTHING_OWN, Own, discounted
+from seatrial.catalog.places import line_of
+from seatrial.catalog.rows import check_price, merge, parse_rows
 from seatrial.kernel.errors import CatalogError
-from seatrial.kernel.platform import EVERYWHERE, BillLine, Catalog, Platform, Price, Sourced
+from seatrial.kernel.platform import Catalog, ManagedService, Platform, Price, Provider
 from seatrial.kernel.values import to_json
 
 FILE_BYTES_MAX = 4 * 1024**2
 """A catalogue file is hand-kept text; anything larger is not one."""
 
+T = TypeVar("T", Provider, Platform, ManagedService)
 
-def load(overrides: tuple[Price, ...] = ()) -> Catalog:
-    """The packaged catalogue, with `overrides` in place of the rows of the same key.
 
-    Raises `CatalogError` when the data or an override is wrong.
+def load(own: Own = NOTHING_OWN, refreshed: Path | None = None) -> Catalog:
+    """The packaged catalogue, under what was fetched since and what the user states.
+
+    Rows in `refreshed`, a folder of CSV files, replace packaged rows of the same key; the user's
+    `own` prices replace both, and discounts come last. Raises `CatalogError` when data is wrong.
     """
-    return _load(files("seatrial.catalog"), overrides)
+    return _load(files("seatrial.catalog"), own, refreshed)
 
 
-def load_from(directory: Path, overrides: tuple[Price, ...] = ()) -> Catalog:
-    """The catalogue in `directory`, laid out like the packaged one: platforms/, prices/."""
-    return _load(directory, overrides)
+def load_from(directory: Path, own: Own = NOTHING_OWN) -> Catalog:
+    """The catalogue in `directory`, laid out like the packaged one."""
+    return _load(directory, own, None)
 
 
-def own_prices(machine: MachineSettings) -> tuple[Price, ...]:
-    """Overrides for `load`: what the owner states for this machine; none when nothing is."""
-    if machine.cost_usd_month is None:
-        return ()
-    return (
-        Price(
-            provider="own",
-            service="this-machine",
-            sku="own-machine",
-            region=EVERYWHERE,
-            unit="month",
-            price_usd=machine.cost_usd_month,
-            source="seatrial.toml [machine] cost_usd_month",
-            as_of=machine.cost_as_of,
-        ),
+class Text(NamedTuple):
+    """One TOML file of the catalogue: its name below the catalogue's root, and its text."""
+
+    name: str
+    text: str
+
+
+def _load(root: Traversable, own: Own, refreshed: Path | None) -> Catalog:
+    hashed = hashlib.sha256()
+    prices = merge(_rows(root, "prices", hashed), ())
+    if refreshed is not None and refreshed.is_dir():
+        newer = [row for _, row in _rows(refreshed, "", hashed)]
+        prices = merge([("packaged", row) for row in prices], newer)
+    for price in own.prices:
+        check_price("own prices", price)
+    if own.prices:
+        prices = merge([("packaged", row) for row in prices], own.prices)
+    hashed.update(to_json(own))
+    providers = tuple(_parse(text, Provider) for text in _texts(root, "providers", hashed))
+    texts = _texts(root, "platforms", hashed)
+    platforms = tuple(_expanded(text, _parse(text, Platform), providers) for text in texts)
+    offered = _texts(root, "services", hashed)
+    services = tuple(_parse(text, ManagedService) for text in offered)
+    check_bills(zip(texts, platforms, strict=True), zip(offered, services, strict=True), prices)
+    return Catalog(
+        platforms=platforms,
+        services=services,
+        providers=providers,
+        prices=discounted(prices, own.discounts),
+        digest=hashed.hexdigest()[:16],
     )
 
 
-def _load(root: Traversable, overrides: tuple[Price, ...]) -> Catalog:
-    hashed = hashlib.sha256()
+def _rows(root: Traversable, folder: str, hashed: hashlib._Hash) -> list[tuple[str, Price]]:
     rows: list[tuple[str, Price]] = []
-    for name, data in _read(root, "prices", ".csv"):
+    for name, data in _read(root, folder, ".csv"):
         hashed.update(f"{name}\0{len(data)}\0".encode() + data)
         rows.extend(parse_rows(name, data))
+    return rows
+
+
+def _texts(root: Traversable, folder: str, hashed: hashlib._Hash) -> list[Text]:
     texts = []
-    for name, data in _read(root, "platforms", ".toml"):
+    for name, data in _read(root, folder, ".toml"):
         hashed.update(f"{name}\0{len(data)}\0".encode() + data)
-        texts.append((name, _text(name, data)))
-    for price in overrides:
-        check_price("override", price)
-        hashed.update(to_json(price))
-    prices = merge(rows, overrides)
-    platforms = tuple(_platform(name, text) for name, text in texts)
-    for platform, (name, text) in zip(platforms, texts, strict=True):
-        _check_bill(name, text, platform, prices)
-    return Catalog(platforms=platforms, prices=prices, digest=hashed.hexdigest()[:16])
+        try:
+            texts.append(Text(name, data.decode("utf-8")))
+        except UnicodeDecodeError as error:
+            raise CatalogError(
+                f"not UTF-8: {error.reason}", where=name, fix="save as UTF-8"
+            ) from error
+    return texts
 
 
 def _read(root: Traversable, folder: str, suffix: str) -> Iterable[tuple[str, bytes]]:
     """Name and bytes of the folder's files in the order of their names."""
-    place = root.joinpath(folder)
+    place = root.joinpath(folder) if folder else root
     if not place.is_dir():
         raise CatalogError(f"there is no folder {folder}/", where=str(root), fix="create it")
     found = sorted((f for f in place.iterdir() if f.name.endswith(suffix)), key=lambda f: f.name)
-    if not found:
+    if not found and folder:
         raise CatalogError(
             f"no {suffix} file in it", where=f"{root}/{folder}", fix=f"put one {suffix} file there"
         )
     for file in found:
-        name = f"{folder}/{file.name}"
+        name = f"{folder}/{file.name}" if folder else str(file)
         try:
             with file.open("rb") as stream:
                 data = stream.read(FILE_BYTES_MAX + 1)
@@ -103,140 +125,41 @@ def _read(root: Traversable, folder: str, suffix: str) -> Iterable[tuple[str, by
         yield name, data
 
 
-def _text(name: str, data: bytes) -> str:
+def _parse(source: Text, kind: type[T]) -> T:
+    name, text = source
     try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CatalogError(f"not UTF-8: {error.reason}", where=name, fix="save as UTF-8") from error
-
-
-def _platform(name: str, text: str) -> Platform:
-    try:
-        platform = msgspec.convert(tomllib.loads(text), type=Platform)
+        made = msgspec.convert(tomllib.loads(text), type=kind)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"line (\d+)", str(error))
         where = f"{name}:{at.group(1)}" if at else name
         raise CatalogError(f"not TOML: {error}", where=where, fix="correct the syntax") from error
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at ")
-        where = f"{name}:{_line(text, path.strip('`'), what)}"
+        where = f"{name}:{line_of(text, path.strip('`'), what)}"
         raise CatalogError(what, where=where, fix="see kernel/platform.py for the keys") from error
-    wrong = _wrong(name, platform)
-    if wrong is not None:
-        key, what = wrong
-        raise CatalogError(what, where=f"{name}:{_line(text, key, '')}", fix=f"correct {key[2:]}")
-    return platform
+    found = wrong(name, made)
+    if found is not None:
+        key, what = found
+        raise CatalogError(what, where=f"{name}:{line_of(text, key)}", fix=f"correct {key[2:]}")
+    return made
 
 
-def _wrong(name: str, platform: Platform) -> tuple[str, str] | None:
-    """Path and complaint of the first wrong value, none when all is well."""
-    if name != f"platforms/{platform.id}.toml":
-        return "$.id", f"id {platform.id} does not match the file's name"
-    seen: set[str] = set()
-    for index, size in enumerate(platform.sizes):
-        if size.vcpu <= 0 or size.memory_mib <= 0 or not size.name or size.name in seen:
-            return f"$.sizes[{index}]", f"size {size.name!r}: twice, or not above zero"
-        seen.add(size.name)
-    if platform.capabilities.zones < 1 or platform.limits.replicas_min < 0:
-        return "$.capabilities.zones", "less than one zone, or negative replicas_min"
-    for index, line in enumerate(platform.bill):
-        if not line.free.is_finite() or line.free < 0:
-            return f"$.bill[{index}].free", "free is not a number from zero up"
-    for key, said in _sourced(platform):
-        if not (0 < said.value <= (100 if "percent" in key else float("inf"))):
-            return key, f"{said.value} is out of range"
-        if complaint := wrong_source(said.source, said.as_of):
-            return key, complaint
-    complaint = wrong_source(platform.source, platform.as_of)
-    return ("$.source", complaint) if complaint else None
-
-
-def _sourced(platform: Platform) -> Iterable[tuple[str, Sourced]]:
-    for index, level in enumerate(platform.availability_percent):
-        yield f"$.availability_percent[{index}]", level
-    for name in ("database_single_az_percent", "database_multi_az_percent"):
-        if (level := getattr(platform, name)) is not None:
-            yield f"$.{name}", level
-    for name in ("request_s", "payload_mib", "replicas_max", "image_gib"):
-        if (limit := getattr(platform.limits, name)) is not None:
-            yield f"$.limits.{name}", limit
-
-
-def _check_bill(name: str, text: str, platform: Platform, prices: tuple[Price, ...]) -> None:
-    """Every bill line can be answered by some row somewhere, in a unit its meter reads.
-
-    The owner's own machine is exempt: its price is an override.
-    """
-    if platform.kind == "machine":
-        return
-    for index, line in enumerate(platform.bill):
-        where = f"{name}:{_line(text, f'$.bill[{index}].sku', '')}"
-        for pattern in _patterns(line, platform):
-            rows = [
-                p for p in prices
-                if (p.provider, p.service) == (platform.provider, line.service)
-                and re.fullmatch(pattern, p.sku)
-            ]  # fmt: skip
-            if not rows:
-                raise CatalogError(
-                    f"no region has a price of {line.service} {pattern}", where=where,
-                    fix=f"add a row to prices/{platform.provider}.csv, or correct the sku",
-                )  # fmt: skip
-            bad = sorted({p.unit for p in rows} - METER_UNITS[line.meter])
-            if bad:
-                raise CatalogError(
-                    f"{line.service} {pattern} is priced per {bad[0]}, the meter {line.meter} "
-                    f"reads {' or '.join(sorted(METER_UNITS[line.meter]))}", where=where,
-                    fix="use another meter, or convert the price",
-                )  # fmt: skip
-
-
-def _patterns(line: BillLine, platform: Platform) -> list[str]:
-    """Regular expressions of the skus a line may ask for: one per size, or one for all."""
-    sku = re.escape(line.sku).replace(r"\{deployment\}", "(single|multi)-az")
-    sku = re.sub(r"\\\{(database|commitment)\\\}", "[^/]+", sku)
-    if r"\{size\}" not in sku:
-        return [sku]
-    return [sku.replace(r"\{size\}", re.escape(size.name)) for size in platform.sizes]
-
-
-def _line(text: str, path: str, what: str) -> int:
-    """Line of a value in a TOML text, by its path (`$.bill[3].meter`); the nearest known one.
-
-    An unknown key is named in `what`, not in the path, so it is looked for as well.
-    """
-    lines = text.splitlines()
-    start, stop = 0, len(lines)
-    keys = re.findall(r"([a-z_]+)(?:\[(\d+)\])?", path.removeprefix("$"))
-    unknown = re.search(r"unknown field `(\w+)`", what)
-    if unknown:
-        keys.append((unknown.group(1), ""))
-    section = ""
-    for key, index in keys:
-        section = f"{section}.{key}" if section else key
-        if index and (at := _nth(lines, f"[[{section}]]", int(index))) is not None:
-            start = at
-            stop = _nth(lines, "[", 0, at + 1) or len(lines)
-        elif (at := _nth(lines, f"[{section}]", 0)) is not None:
-            start, stop = at, _nth(lines, "[", 0, at + 1) or len(lines)
-        elif (at := _assigned(lines, key, start, stop)) is not None:
-            start = at if not index else (_nth(lines, "{", int(index), at) or at)
-            stop = start + 1 if index else stop
-    return start + 1
-
-
-def _nth(lines: list[str], opening: str, count: int, start: int = 0) -> int | None:
-    """Index of the `count`-th line from `start` that begins with `opening`."""
-    for at in range(start, len(lines)):
-        if lines[at].strip().startswith(opening):
-            if count == 0:
-                return at
-            count -= 1
-    return None
-
-
-def _assigned(lines: list[str], key: str, start: int, stop: int) -> int | None:
-    for at in range(start, min(stop, len(lines))):
-        if re.match(rf"\s*{key}\s*=", lines[at]):
-            return at
-    return None
+def _expanded(source: Text, platform: Platform, providers: tuple[Provider, ...]) -> Platform:
+    """The platform with the groups of bill lines that it shares with others of its provider."""
+    provider = next((p for p in providers if p.id == platform.provider), None)
+    if provider is None:
+        raise CatalogError(
+            f"provider {platform.provider!r} is unknown",
+            where=f"{source.name}:{line_of(source.text, '$.provider')}",
+            fix=f"add providers/{platform.provider}.toml",
+        )
+    lines = list(platform.bill)
+    for group in platform.bills:
+        if group not in provider.bills:
+            raise CatalogError(
+                f"{provider.name} has no group of bill lines {group!r}",
+                where=f"{source.name}:{line_of(source.text, '$.bills')}",
+                fix=f"use one of {', '.join(sorted(provider.bills))}",
+            )
+        lines.extend(provider.bills[group])
+    return replace(platform, bill=tuple(lines))

@@ -12,11 +12,12 @@ from itertools import pairwise
 
 from seatrial.catalog.units import UNITS
 from seatrial.kernel.errors import CatalogError
-from seatrial.kernel.platform import Price
+from seatrial.kernel.platform import SPOT, Price
+from seatrial.kernel.units import COMMITMENT, term_years
 
 COLUMNS = (
     "provider", "service", "sku", "region", "unit", "tier_from", "tier_to", "commitment",
-    "price_usd", "source", "as_of",
+    "price_usd", "upfront_usd", "interruption_percent", "source", "as_of",
 )  # fmt: skip
 
 UNDATED = "undated"
@@ -67,6 +68,10 @@ def _rows(name: str, reader: Iterable[list[str]]) -> Iterable[tuple[str, Price]]
             tier_from=_decimal(where, "tier_from", row["tier_from"]),
             tier_to=_decimal(where, "tier_to", row["tier_to"]) if row["tier_to"] else None,
             price_usd=_decimal(where, "price_usd", row["price_usd"]),
+            upfront_usd=_decimal(where, "upfront_usd", row["upfront_usd"] or "0"),
+            interruption_percent=_decimal(where, "interruption_percent", percent)
+            if (percent := row["interruption_percent"])
+            else None,
         )  # fmt: skip
         check_price(where, price)
         yield where, price
@@ -100,7 +105,8 @@ def check_price(where: str, price: Price) -> None:
     if not price.price_usd.is_finite() or price.price_usd < 0:
         what = f"price_usd {price.price_usd} is negative"
         raise CatalogError(what, where=where, fix="correct it")
-    if price.price_usd == 0 and "free" not in price.source:
+    check_commitment(where, price)
+    if price.price_usd == 0 and not price.upfront_usd and "free" not in price.source:
         raise CatalogError(
             "a price of 0 whose source does not say free", where=where,
             fix="leave the row out: what has no price is told as unpriced",
@@ -112,6 +118,30 @@ def check_price(where: str, price: Price) -> None:
         )  # fmt: skip
     if complaint := wrong_source(price.source, price.as_of):
         raise CatalogError(complaint, where=where, fix="say where the number is from, and of when")
+
+
+def check_commitment(where: str, price: Price) -> None:
+    """Raise `CatalogError` when the terms of the purchase are not understood."""
+    if not COMMITMENT.fullmatch(price.commitment):
+        raise CatalogError(
+            f"unknown commitment {price.commitment!r}", where=where,
+            fix="write on-demand, spot, reserved-1y-partial, savings-plan-3y-none, "
+            "committed-use-1y or the like",
+        )  # fmt: skip
+    if not price.upfront_usd.is_finite() or price.upfront_usd < 0:
+        what = f"upfront_usd {price.upfront_usd} is negative"
+        raise CatalogError(what, where=where, fix="correct it")
+    if price.upfront_usd and (term_years(price.commitment) == 0 or "hour" not in price.unit):
+        raise CatalogError(
+            "an upfront payment without a term of years, or for something not held by the hour",
+            where=where, fix="name the term in commitment, or leave upfront_usd empty",
+        )  # fmt: skip
+    percent = price.interruption_percent
+    if percent is not None and (price.commitment != SPOT or not 0 <= percent <= 100):
+        raise CatalogError(
+            "interruption_percent outside 0 to 100, or not of a spot price", where=where,
+            fix="leave it empty",
+        )  # fmt: skip
 
 
 def wrong_source(source: str, as_of: str) -> str:

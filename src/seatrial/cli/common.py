@@ -76,10 +76,20 @@ def run(
     show: Callable[[Any], None],
     answer: Callable[[Any], bool] = lambda _: True,
 ) -> None:
+    """Run one verb on an app, as `perform` does."""
+    perform(as_json, lambda tell: work(Pipeline(app_dir, state_dir, tell)), show, answer)
+
+
+def perform(
+    as_json: bool,
+    work: Callable[[Callable[[str], None]], Any],
+    show: Callable[[Any], None],
+    answer: Callable[[Any], bool] = lambda _: True,
+) -> None:
     """Run one verb: `work` makes a value, `show` tells it to a person, `answer` decides 0 or 1."""
     try:
-        with Told() as progress:
-            value = work(Pipeline(app_dir, state_dir, progress))
+        with Told() as tell:
+            value = work(tell)
         if as_json:
             sys.stdout.buffer.write(to_json(value))
             sys.stdout.flush()

@@ -11,6 +11,8 @@ from seatrial import __version__
 VERBS = {
     "ship": "The whole loop: profile, plan, bundle, deploy here, measure, report.",
     "profile": "What is this app? Read it from its source; --measure also boots it.",
+    "price": "What does one design cost, line by line? Years, break-even, comparison.",
+    "prices": "Which prices are in force, how old are they? `prices refresh`.",
     "plan": "Where should it run, and for how much? Ranked designs and a report.",
     "bundle": "Write the Dockerfile and Terraform of the chosen design, and check them.",
     "deploy": "Run the app on this machine: replicas behind a proxy.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from rich.markup import escape
@@ -10,7 +12,7 @@ from rich.table import Table
 
 from seatrial.cli.common import out
 from seatrial.engines.engine import StopReport
-from seatrial.kernel.assessment import Assessment
+from seatrial.kernel.assessment import CostLine
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.evidence import LATE_SENDS, LoadEvidence
@@ -23,11 +25,11 @@ STATES = {"ready": "green", "starting": "yellow", "not-ready": "yellow", "dead":
 VERDICTS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
-def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
 
 
 def _ms(value: float | None) -> str:
@@ -36,7 +38,7 @@ def _ms(value: float | None) -> str:
 
 def plan(made: Plan) -> None:
     """Each platform's verdict, and the chosen design's bill."""
-    table = _table(
+    shown = table(
         f"{escape(made.app)}: {made.considered} designs considered",
         "platform",
         "best design",
@@ -48,30 +50,32 @@ def plan(made: Plan) -> None:
         best = verdict.best
         if best is None:
             why = verdict.reasons[0].sentence if verdict.reasons else "no design in this region"
-            table.add_row(verdict.name, f"[red]no[/red]: {escape(why)}", "", "")
+            shown.add_row(verdict.name, f"[red]no[/red]: {escape(why)}", "", "")
             continue
         chosen = made.chosen is not None and best.design == made.chosen.design
         name = f"[bold green]{verdict.name}[/]" if chosen else verdict.name
-        table.add_row(
+        shown.add_row(
             name,
             escape(shape(best.design)),
             usd(best.bill.monthly_usd),
             _ms(best.promise.latency_ms_p95),
         )
-    out.print(table)
+    out.print(shown)
     if made.chosen is None:
         out.print("\n[bold red]No design keeps every rule.[/]")
         return
     out.print()
-    _bill(made.chosen)
+    bill = made.chosen.bill
+    out.print(bill_table("The bill a month", bill.lines, bill.monthly_usd))
     out.print()
     for sentence in made.explanation[:2]:
         out.print(escape(sentence))
 
 
-def _bill(chosen: Assessment) -> None:
-    table = _table(
-        "The bill a month",
+def bill_table(title: str, lines: Sequence[CostLine], total: Decimal | None) -> Table:
+    """The lines of a bill and their total."""
+    shown = table(
+        title,
         "component",
         "what",
         "quantity",
@@ -79,24 +83,24 @@ def _bill(chosen: Assessment) -> None:
         "USD",
         right=("quantity", "price", "USD"),
     )
-    for line in chosen.bill.lines:
-        table.add_row(
+    for line in lines:
+        shown.add_row(
             line.component,
             escape(f"{line.service} {line.sku}"),
             f"{plain(round(line.quantity, 3))} {line.unit}",
-            plain(line.unit_price_usd),
+            plain(round(line.unit_price_usd, 12)),
             usd(line.monthly_usd),
         )
-    table.add_row("[bold]total[/]", "", "", "", f"[bold]{usd(chosen.bill.monthly_usd)}[/]")
-    out.print(table)
+    shown.add_row("[bold]total[/]", "", "", "", f"[bold]{usd(total)}[/]")
+    return shown
 
 
 def bundle(made: Bundle) -> None:
     """The files and what the tools said of them."""
-    table = _table(escape(f"Bundle of {made.design.id}"), "file", "bytes", "what", right=("bytes",))
+    shown = table(escape(f"Bundle of {made.design.id}"), "file", "bytes", "what", right=("bytes",))
     for file in made.files:
-        table.add_row(file.path, f"{file.size_bytes:,}", file.purpose)
-    out.print(table)
+        shown.add_row(file.path, f"{file.size_bytes:,}", file.purpose)
+    out.print(shown)
     out.print()
     for check in made.checks:
         colour = VERDICTS[check.status]
@@ -113,7 +117,7 @@ def deployment(found: Deployment | None) -> None:
         return
     healthy = "[green]healthy[/]" if found.healthy else "[red]not healthy[/]"
     serving = "serving" if found.serving else "not serving"
-    table = _table(
+    shown = table(
         f"{escape(found.app)}: {healthy}, {serving} at {found.url}",
         "process",
         "pid",
@@ -125,14 +129,14 @@ def deployment(found: Deployment | None) -> None:
     for process in found.processes:
         state = f"[{STATES[process.state]}]{process.state}[/]"
         detail = f" {escape(process.detail)}" if process.detail else ""
-        table.add_row(
+        shown.add_row(
             process.name,
             str(process.pid or "-"),
             state + detail,
             process.address,
             str(process.restarts),
         )
-    out.print(table)
+    out.print(shown)
     out.print(f"\nlogs in {_near(found.log_dir)}", soft_wrap=True, markup=False)
 
 
@@ -146,7 +150,7 @@ def evidence(found: LoadEvidence) -> None:
 
 
 def _comparisons(found: LoadEvidence) -> Table:
-    table = _table(
+    shown = table(
         "Promised and measured",
         "figure",
         "promised",
@@ -156,21 +160,21 @@ def _comparisons(found: LoadEvidence) -> Table:
         right=("promised", "measured", "asked"),
     )
 
-    def shown(value: float | None, unit: str) -> str:
+    def figure(value: float | None, unit: str) -> str:
         return "-" if value is None else f"{value:.2f} {unit}"
 
     for row in found.comparisons:
         met = "[green]kept[/]" if row.met else "[red]missed[/]"
         if row.figure == LATE_SENDS and not row.met:
             met = "[yellow]noisy[/]"  # The client's own delay, which only makes latency look worse.
-        table.add_row(
+        shown.add_row(
             row.figure,
-            shown(row.promised, row.unit),
-            shown(row.measured, row.unit),
-            shown(row.required, row.unit),
+            figure(row.promised, row.unit),
+            figure(row.measured, row.unit),
+            figure(row.required, row.unit),
             "" if row.required is None else met,
         )
-    return table
+    return shown
 
 
 def stopped(report: StopReport) -> None:
@@ -196,9 +200,9 @@ def logs(found: dict[str, tuple[str, ...]]) -> None:
 def shipped(done: Shipped) -> None:
     """The summary of the whole loop."""
     web, chosen = done.workload.web, done.chosen
-    table = _table(escape(f"{done.workload.app} is proved"), "", "")
+    shown = table(escape(f"{done.workload.app} is proved"), "", "")
     measured = web.measured
-    table.add_row(
+    shown.add_row(
         "the app",
         f"{web.framework}, {len(web.routes)} routes, boots in {measured.boot_s:.1f} s, "
         f"{measured.memory_mib_worker:.0f} MiB a worker"
@@ -206,19 +210,19 @@ def shipped(done: Shipped) -> None:
         else web.framework,
     )
     if chosen is None:
-        table.add_row("the design", f"[red]none of {done.considered} keeps every rule[/]")
+        shown.add_row("the design", f"[red]none of {done.considered} keeps every rule[/]")
     else:
-        table.add_row(
+        shown.add_row(
             "the design",
             escape(f"{chosen.design.platform} {chosen.design.region}, {shape(chosen.design)}"),
         )
-        table.add_row(
+        shown.add_row(
             "costs",
             f"[bold]{usd(chosen.bill.monthly_usd)} a month[/] "
             f"(of {done.considered} designs considered)",
         )
-    table.add_row("ran here", escape(f"{shape(done.rehearsal.design)}, behind Envoy"))
-    out.print(table)
+    shown.add_row("ran here", escape(f"{shape(done.rehearsal.design)}, behind Envoy"))
+    out.print(shown)
     if done.evidence is not None:
         out.print()
         evidence(done.evidence)

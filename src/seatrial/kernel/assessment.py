@@ -6,12 +6,17 @@ from decimal import Decimal
 from typing import Literal
 
 from seatrial.kernel.design import Design
+from seatrial.kernel.platform import ON_DEMAND
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Proof
 
 
 class CostLine(Value):
-    """One line of the monthly bill, with the source and date of its price."""
+    """One line of the monthly bill, with the source and date of its price.
+
+    With an upfront payment `upfront_usd` is what is paid once for the term; its share of a month
+    is in `unit_price_usd` and `monthly_usd`. `forgotten` says why estimates leave the line out.
+    """
 
     component: str
     service: str
@@ -22,6 +27,10 @@ class CostLine(Value):
     monthly_usd: Decimal
     source: str
     as_of: str
+    commitment: str = ON_DEMAND
+    upfront_usd: Decimal = Decimal(0)
+    interruption_percent: Decimal | None = None
+    forgotten: str = ""
 
 
 class Unpriced(Value):

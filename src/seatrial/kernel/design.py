@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from seatrial.kernel.platform import ON_DEMAND
 from seatrial.kernel.values import Value
 
 
@@ -15,12 +16,24 @@ class Database(Value):
     multi_az: bool = False
 
 
+class Attached(Value):
+    """A managed service the design uses, by kind, with its size and what is said of its options.
+
+    Options that are not given keep the default of the catalogue's service.
+    """
+
+    kind: str
+    size: str = ""
+    options: dict[str, str] = {}
+
+
 class Design(Value):
     """Platform, region, size, replicas, process model and data services.
 
     `vcpu` and `memory_mib` are what ONE replica gets; `size` is the name under which it is
     bought (a task size, an instance type). `replicas_min` run all day, `replicas_max` at most.
-    `servers` counts the machines bought where replicas share machines, else 0.
+    `servers` counts the machines bought where replicas share machines, else 0. `commitment` is
+    what the replicas that run all day are bought under; those above them are on demand.
     """
 
     platform: str
@@ -33,8 +46,22 @@ class Design(Value):
     workers: int
     threads: int
     servers: int = 0
+    arch: Literal["x86_64", "arm64"] = "x86_64"
     database: Database | None = None
-    commitment: Literal["on-demand"] = "on-demand"
+    services: tuple[Attached, ...] = ()
+    commitment: str = ON_DEMAND
+
+    @property
+    def attached(self) -> tuple[Attached, ...]:
+        """All managed services of the design, the database among them."""
+        if self.database is None:
+            return self.services
+        options = {
+            "deployment": "multi-az" if self.database.multi_az else "single-az",
+            "storage_gib": str(self.database.storage_gib),
+        }
+        database = Attached(kind="postgresql", size=self.database.instance, options=options)
+        return (database, *self.services)
 
     @property
     def id(self) -> str:
@@ -46,4 +73,11 @@ class Design(Value):
             name += f"on{self.servers}"
         if self.database:
             name += f"+{self.database.instance}" + ("-multi-az" if self.database.multi_az else "")
+        for service in self.services:
+            name += f"+{service.kind}" + (f":{service.size}" if service.size else "")
+            name += "".join(f",{key}={value}" for key, value in sorted(service.options.items()))
+        if self.arch != "x86_64":
+            name += f"/{self.arch}"
+        if self.commitment != ON_DEMAND:
+            name += f"/{self.commitment}"
         return name

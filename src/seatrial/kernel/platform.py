@@ -1,4 +1,4 @@
-"""Platform and Price: one catalogue entry, and what things cost. Data, not classes of behaviour."""
+"""The catalogue: providers, platforms, managed services and prices. Data, not behaviour."""
 
 from __future__ import annotations
 
@@ -9,36 +9,16 @@ from seatrial.kernel.values import Value
 
 PlatformKind = Literal["containers", "servers", "functions", "machine"]
 
-Meter = Literal[
-    "hours",
-    "replica_hours",
-    "replica_months",
-    "replica_vcpu_hours",
-    "replica_gib_hours",
-    "server_hours",
-    "requests",
-    "request_gib_seconds",
-    "load_balancer_units_hours",
-    "public_address_hours",
-    "nat_hours",
-    "nat_gib",
-    "egress_gib",
-    "cross_zone_gib",
-    "log_gib",
-    "log_gib_months",
-    "image_gib_months",
-    "secrets",
-    "secret_requests",
-    "alarms",
-    "database_hours",
-    "database_gib_months",
-    "disk_gib_months",
-    "months",
-]
-
+Status = Literal["available", "existing-customers", "ended"]
 
 EVERYWHERE = "*"
 """Region of a price that holds wherever the design runs, such as the owner's machine."""
+
+HERE = "here"
+"""Region of a design on what the user owns."""
+
+ON_DEMAND = "on-demand"
+SPOT = "spot"
 
 
 class Sourced(Value):
@@ -50,25 +30,39 @@ class Sourced(Value):
 
 
 class BillLine(Value):
-    """One line of the bill: `sku` times what `meter` reads for the design.
+    """One line of the bill: `sku` times what `meter` reads, for the design or the service.
 
-    `free` is taken off the metered quantity first; `sku` may hold `{size}`, `{database}`,
-    `{deployment}` (single-az or multi-az) and `{commitment}`, filled from the design.
+    `sku` may hold `{size}` and `{arch}` of the design; in a service its `{size}` and its options.
+    Of the quantity `included` is taken off first, being part of what is paid elsewhere on the
+    bill; `free` only when the account's free tier is asked for. What is left is raised to
+    `minimum` when it is above zero, and to a whole multiple of `increment`. `per` "hour" turns a
+    count into hours of a month. `committable` lines are billed at the design's commitment.
+    `forgotten` says why estimates by hand leave this line out; empty when they do not.
     """
 
     component: str
     service: str
     sku: str
-    meter: Meter
+    meter: str
+    provider: str = ""
+    per: Literal["month", "hour"] = "month"
+    included: Decimal = Decimal(0)
     free: Decimal = Decimal(0)
+    minimum: Decimal = Decimal(0)
+    increment: Decimal = Decimal(0)
+    committable: bool = False
+    forgotten: str = ""
 
 
 class Size(Value):
-    """One size that can be bought."""
+    """One size that can be bought; `arch` none where the buyer chooses the processor."""
 
     name: str
     vcpu: float
     memory_mib: int
+    arch: Literal["x86_64", "arm64"] | None = None
+    gpus: int = 0
+    gpu: str = ""
 
 
 class Limits(Value):
@@ -78,11 +72,34 @@ class Limits(Value):
     payload_mib: Sourced | None = None
     replicas_max: Sourced | None = None
     image_gib: Sourced | None = None
+    disk_gib: Sourced | None = None
+    concurrency: Sourced | None = None
     replicas_min: int = 1
 
 
+class Scaling(Value):
+    """How the platform changes the number of replicas.
+
+    `start_s` is what the platform needs to start one more replica, without the app's own boot.
+    """
+
+    mechanism: Literal[
+        "none", "target-tracking", "step", "hpa", "keda", "knative", "per-request", "rules"
+    ]
+    metrics: tuple[str, ...] = ()
+    to_zero: bool = False
+    period_s: Sourced | None = None
+    cooldown_out_s: Sourced | None = None
+    cooldown_in_s: Sourced | None = None
+    start_s: Sourced | None = None
+
+
 class Capabilities(Value):
-    """What the platform can do, as far as rules ask for it."""
+    """What the platform can do, as far as rules and the comparison ask for it.
+
+    `background` is a process that runs without requests; `shell` a way into a running replica;
+    `portability` what has to change to leave; `compliance` programmes the provider attests.
+    """
 
     autoscaling: bool
     shared_memory: bool
@@ -90,10 +107,48 @@ class Capabilities(Value):
     websockets: bool
     zones: int
     managed_database: bool
+    background: bool = True
+    sticky_sessions: bool = False
+    scheduled_jobs: bool = False
+    shell: bool = False
+    gpu: bool = False
+    arm: bool = False
+    private_network: bool = False
+    multi_region: Literal["none", "dns", "built-in"] = "none"
+    patching: Literal["owner", "provider"] = "provider"
+    portability: Literal["image", "kubernetes", "code"] = "image"
+    compliance: tuple[str, ...] = ()
+
+
+class Failure(Value):
+    """What happens when something breaks: `restart_s` until a crashed replica is replaced."""
+
+    zone_loss: Literal["survives", "moves", "down"]
+    region_loss: Literal["survives", "down"] = "down"
+    restart_s: Sourced | None = None
+
+
+class Reference(Value):
+    """Where statements about the platform stand: keys of its file, the source, and of when."""
+
+    says: tuple[str, ...]
+    source: str
+    as_of: str
+
+
+class Operations(Value):
+    """Hours of work: to set it up once, and each month."""
+
+    setup_hours: Sourced | None = None
+    month_hours: Sourced | None = None
 
 
 class Platform(Value):
-    """One place where an app can run."""
+    """One place where an app can run.
+
+    `bills` names groups of lines of its provider that are on this platform's bill too; once
+    loaded, `bill` holds them all. `bundled` says that Seatrial writes its infrastructure.
+    """
 
     id: str
     name: str
@@ -101,17 +156,66 @@ class Platform(Value):
     provider: str
     source: str
     as_of: str
+    status: Status = "available"
+    bundled: bool = False
     sizes: tuple[Size, ...]
     limits: Limits = Limits()
+    scaling: Scaling
+    failure: Failure
     capabilities: Capabilities
+    operations: Operations = Operations()
     availability_percent: tuple[Sourced, ...] = ()
-    database_single_az_percent: Sourced | None = None
-    database_multi_az_percent: Sourced | None = None
+    bills: tuple[str, ...] = ()
+    bill: tuple[BillLine, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+
+class ManagedService(Value):
+    """Something a provider runs for the app: a database, a cache, a bucket, a language model.
+
+    `options` are what a design can say about it, each with its default; an option whose default
+    is a number is an amount that lines can meter, the others fill skus and may be limited to
+    `choices`. `availability_percent` is by the option `deployment`, or "*".
+    """
+
+    id: str
+    kind: str
+    name: str
+    provider: str
+    source: str
+    as_of: str
+    sizes: tuple[Size, ...] = ()
+    options: dict[str, str] = {}
+    choices: dict[str, tuple[str, ...]] = {}
+    availability_percent: dict[str, Sourced] = {}
     bill: tuple[BillLine, ...] = ()
 
 
+class Region(Value):
+    """A place of a provider: `country` as ISO 3166 code, `area` such as us-east or eu-west."""
+
+    id: str
+    name: str
+    country: str
+    area: str
+
+
+class Provider(Value):
+    """Who sells: its regions, and groups of bill lines that several platforms share."""
+
+    id: str
+    name: str
+    regions: tuple[Region, ...] = ()
+    bills: dict[str, tuple[BillLine, ...]] = {}
+
+
 class Price(Value):
-    """One price row: USD per `unit` of `sku` in `region`, between two quantities a month."""
+    """One price row: USD per `unit` of `sku` in `region`, between two quantities a month.
+
+    With an upfront payment `price_usd` is the recurring part and `upfront_usd` what is paid once
+    for the whole term, per unit held all term. `interruption_percent` is the share of spot
+    capacity that is taken back in a month.
+    """
 
     provider: str
     service: str
@@ -120,16 +224,20 @@ class Price(Value):
     unit: str
     tier_from: Decimal = Decimal(0)
     tier_to: Decimal | None = None
-    commitment: str = "on-demand"
+    commitment: str = ON_DEMAND
     price_usd: Decimal
+    upfront_usd: Decimal = Decimal(0)
+    interruption_percent: Decimal | None = None
     source: str
     as_of: str
 
 
 class Catalog(Value):
-    """All platforms and all prices; `digest` identifies the data the plan was made from."""
+    """All platforms, services and prices; `digest` identifies the data a plan was made from."""
 
     platforms: tuple[Platform, ...]
+    services: tuple[ManagedService, ...] = ()
+    providers: tuple[Provider, ...] = ()
     prices: tuple[Price, ...]
     digest: str
 
@@ -139,3 +247,30 @@ class Catalog(Value):
             if platform.id == platform_id:
                 return platform
         raise KeyError(platform_id)
+
+    def provider(self, provider_id: str) -> Provider:
+        """The provider of that id; `KeyError` when there is none."""
+        for provider in self.providers:
+            if provider.id == provider_id:
+                return provider
+        raise KeyError(provider_id)
+
+    def service(self, provider_id: str, kind: str) -> ManagedService | None:
+        """What the provider offers of that kind, or what anybody can use from anywhere."""
+        offered = [s for s in self.services if s.kind == kind]
+        own = [s for s in offered if s.provider == provider_id]
+        everywhere = [s for s in offered if s.provider == EVERYWHERE]
+        return next(iter(own + everywhere), None)
+
+    def near(self, provider_id: str, wanted: str) -> str | None:
+        """The provider's region of that name, or in the same area, or on the same continent."""
+        here = self.provider(provider_id).regions
+        if wanted in {region.id for region in here}:
+            return wanted
+        areas = {region.id: region.area for p in self.providers for region in p.regions}
+        area = areas.get(wanted, "")
+        continent = area.partition("-")[0]
+        near = [region for region in here if region.area == area] or [
+            region for region in here if area and region.area.partition("-")[0] == continent
+        ]
+        return near[0].id if near else None

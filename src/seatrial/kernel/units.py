@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
 HOURS_PER_MONTH = Decimal(730)
@@ -34,3 +35,15 @@ def plain(number: Decimal) -> str:
     """Show a decimal without exponent and without trailing zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+COMMITMENT = re.compile(
+    r"on-demand|spot|(reserved|savings-plan)-[13]y-(none|partial|all)|committed-use-[13]y"
+)
+"""Terms of a purchase; none, partial or all of it paid upfront."""
+
+
+def term_years(commitment: str) -> int:
+    """Years a commitment binds for, 0 when it does not: `reserved-3y-none` is 3."""
+    years = [part[:-1] for part in commitment.split("-") if part in ("1y", "3y")]
+    return int(years[0]) if years else 0

@@ -27,6 +27,13 @@ class Rule(Value):
     colour: str
 
 
+class Curve(Value):
+    """A line through points: across in shares of the width, down in pixels."""
+
+    points: tuple[tuple[float, float], ...]
+    colour: str
+
+
 class Text(Value):
     """A label, `dx` pixels beside `left` (in shares of the width), at most `limit` pixels long."""
 
@@ -47,6 +54,7 @@ class Marks(Value):
     bars: list[Bar]
     texts: list[Text]
     rules: list[Rule]
+    curves: list[Curve] = []
 
 
 def legend(entries: list[tuple[str, str]], width: int) -> tuple[Marks, int]:

@@ -97,6 +97,10 @@ def _draw(root: ElementTree.Element, marks: Marks, width: int, paint: Paint) -> 
         ends |= {"y1": _px(rule.top), "y2": _px(rule.bottom)}
         dashes = {"stroke-width": "1.5", "stroke-dasharray": "4,3"}
         paint(ElementTree.SubElement(root, "line", {**ends, **dashes}), "stroke", rule.colour)
+    for curve in marks.curves:
+        points = " ".join(f"{_px(x * width)},{_px(y)}" for x, y in curve.points)
+        shape = {"points": points, "fill": "none", "stroke-width": "2", "stroke-linejoin": "round"}
+        paint(ElementTree.SubElement(root, "polyline", shape), "stroke", curve.colour)
     for label in marks.texts:
         place = {"x": _px(label.left * width + label.dx), "y": _px(label.baseline)}
         if label.align != "left":

@@ -1,0 +1,176 @@
+"""Spaces of designs: what can be chosen on one platform in one region, each choice an axis."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from math import prod
+from typing import Literal, NamedTuple
+
+from seatrial.kernel.design import Attached, Database, Design
+from seatrial.kernel.errors import InputError
+from seatrial.kernel.platform import (
+    EVERYWHERE,
+    ON_DEMAND,
+    Catalog,
+    ManagedService,
+    Platform,
+    PlatformKind,
+    Size,
+)
+from seatrial.kernel.values import Value
+
+Arch = Literal["x86_64", "arm64"]
+Index = tuple[int, ...]
+
+SIZE, REPLICAS, COMMITMENT, DATABASE, SLOTS = range(5)
+"""The axes of a space in their order; the slots of managed services start at the last."""
+
+THREADS = 8
+"""Threads per worker, the runtime's default."""
+
+ANYWHERE = ("here",)
+"""Region of what runs in no provider's region, such as the owner's machine."""
+
+
+class Shape(NamedTuple):
+    """What one replica is: under which size it is bought, on which processor, and what it gets."""
+
+    size: str
+    vcpu: float
+    memory_mib: int
+    arch: Arch = "x86_64"
+    workers: int = 1
+    threads: int = THREADS
+
+
+class Count(NamedTuple):
+    """Replicas that run all day and at most, and the servers bought for them, 0 where none are."""
+
+    replicas_min: int
+    replicas_max: int
+    servers: int = 0
+
+
+class Space(Value):
+    """All designs of one platform in one region: every combination of these choices.
+
+    A slot holds the alternatives of one managed service, none among them where the app can do
+    without. An index into a space has one number per axis: shape, count, commitment, database,
+    then one per slot.
+    """
+
+    platform: Platform
+    region: str
+    shapes: tuple[Shape, ...]
+    counts: tuple[Count, ...]
+    commitments: tuple[str, ...] = (ON_DEMAND,)
+    databases: tuple[Database | None, ...] = (None,)
+    slots: tuple[tuple[Attached | None, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        choices = (self.shapes, self.counts, self.commitments, self.databases, *self.slots)
+        for number, axis in enumerate(choices):
+            if not axis:
+                raise InputError(
+                    f"axis {number} of the space has nothing to choose from",
+                    where=f"{self.platform.id} in {self.region}",
+                    fix="give every axis a choice; no service is the choice none",
+                )
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """How many choices each axis has."""
+        fixed = (self.shapes, self.counts, self.commitments, self.databases)
+        return tuple(len(axis) for axis in (*fixed, *self.slots))
+
+    @property
+    def cells(self) -> int:
+        """How many designs the space holds."""
+        return prod(self.axes)
+
+    def design(self, index: Index) -> Design:
+        """The design at an index, complete, so that `price` can be asked for it."""
+        shape, count = self.shapes[index[SIZE]], self.counts[index[REPLICAS]]
+        chosen = map(tuple.__getitem__, self.slots, index[SLOTS:])
+        return Design(
+            platform=self.platform.id,
+            region=self.region,
+            size=shape.size,
+            vcpu=shape.vcpu,
+            memory_mib=shape.memory_mib,
+            arch=shape.arch,
+            workers=shape.workers,
+            threads=shape.threads,
+            replicas_min=count.replicas_min,
+            replicas_max=count.replicas_max,
+            servers=count.servers,
+            commitment=self.commitments[index[COMMITMENT]],
+            database=self.databases[index[DATABASE]],
+            services=tuple(filter(None, chosen)),
+        )
+
+
+def shapes_of(platform: Platform, arch: Arch | None = None) -> tuple[Shape, ...]:
+    """Every size of a platform on every processor it is sold with, or on `arch` only.
+
+    One worker per whole vCPU, as a Python worker computes on one at a time; an instance of a
+    functions platform works on one request at a time.
+    """
+    return tuple(
+        Shape(size.name, size.vcpu, size.memory_mib, processor, *_processes(platform.kind, size))
+        for size in platform.sizes
+        for processor in _archs(platform, size)
+        if arch in (None, processor)
+    )
+
+
+def _archs(platform: Platform, size: Size) -> tuple[Arch, ...]:
+    if size.arch is not None:
+        return (size.arch,)
+    return ("x86_64", "arm64") if platform.capabilities.arm else ("x86_64",)
+
+
+def _processes(kind: PlatformKind, size: Size) -> tuple[int, int]:
+    return (1, 1) if kind == "functions" else (max(1, int(size.vcpu)), THREADS)
+
+
+def counts_of(platform: Platform, replicas: tuple[int, ...]) -> tuple[Count, ...]:
+    """Fixed numbers of replicas; each has a server of its own where servers are bought."""
+    servers = platform.kind == "servers"
+    return tuple(Count(number, number, number if servers else 0) for number in replicas)
+
+
+def regions_of(catalog: Catalog, platform: Platform) -> tuple[str, ...]:
+    """The regions a platform's provider has."""
+    return tuple(r.id for r in catalog.provider(platform.provider).regions) or ANYWHERE
+
+
+def alternatives(service: ManagedService) -> Iterator[Attached]:
+    """A service in every size and with every choice of its options; amounts at their defaults."""
+    named = list(service.choices)
+    for size in [size.name for size in service.sizes] or [""]:
+        for values in itertools.product(*service.choices.values()):
+            options = dict(zip(named, values, strict=True))
+            yield Attached(kind=service.kind, size=size, options=options)
+
+
+class Commitments:
+    """Which commitments are sold where, found once for all spaces of a catalogue."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._sold: dict[tuple[str, str, str], set[str]] = {}
+        for row in catalog.prices:
+            if row.commitment != ON_DEMAND:
+                key = (row.provider, row.service, row.region)
+                self._sold.setdefault(key, set()).add(row.commitment)
+
+    def of(self, platform: Platform, region: str) -> tuple[str, ...]:
+        """On demand, then what any committable line of the platform is sold under there."""
+        found: set[str] = set()
+        for line in platform.bill:
+            if line.committable:
+                for place in (region, EVERYWHERE):
+                    key = (line.provider or platform.provider, line.service, place)
+                    found |= self._sold.get(key, set())
+        return (ON_DEMAND, *sorted(found))

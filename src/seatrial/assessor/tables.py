@@ -1,0 +1,217 @@
+"""A space of designs as small tables whose sums are the bills of all its designs.
+
+A bill is a sum of lines, and a line depends on few choices of a design: its meter says on which,
+its sku on size and processor, a committable line on the commitment, a managed service's lines on
+that service alone. So each line becomes a table with one entry per combination of the choices it
+depends on, and a design's total is the sum of one entry of each. Entries come from the very
+functions that price one design, in micro-dollars: a bill rounds its lines to those, so their sum
+is the bill's total and nothing is rounded twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from seatrial.assessor.price import (
+    Amount,
+    PriceBook,
+    bill_amount,
+    platform_amounts,
+    price,
+    service_amounts,
+)
+from seatrial.assessor.space import COMMITMENT, DATABASE, REPLICAS, SIZE, SLOTS, Index, Space
+from seatrial.assessor.usage import METERS, Choice, Usage
+from seatrial.kernel.design import Attached, Database, Design
+from seatrial.kernel.errors import InputError
+from seatrial.kernel.platform import BillLine
+
+UsageOf = Callable[[Design], Usage]
+"""A month's usage of a design. It may follow size, replicas and database, as meters declare."""
+
+Axes = tuple[int, ...]
+Billed = Callable[[Index, Design, Usage], list[tuple[str, Amount]] | None]
+Seen = dict[tuple[str, str, Decimal, str], int | None]
+
+Micros = npt.NDArray[np.int64]
+
+UNPRICED_MICRO_USD = 1 << 61
+"""The total of a design that has a line without a price.
+
+Every sum of known amounts is proved to stay below when tables are built, and two such marks
+added do not overflow. Being above every known total, it sorts last."""
+
+TOO_LARGE = UNPRICED_MICRO_USD + 1
+"""A known amount that cannot be added safely; it is refused."""
+
+POSTGRESQL = "postgresql"
+"""Kind of the managed service that `Design.database` is."""
+
+AXIS_OF: dict[Choice, int] = {"size": SIZE, "replicas": REPLICAS, "database": DATABASE}
+
+
+class Tables(NamedTuple):
+    """A space's tables by the axes they depend on; along all other axes their length is one."""
+
+    space: Space
+    parts: dict[Axes, Micros]
+
+    def total(self, index: Index) -> int | None:
+        """The total of one design in micro-dollars, none when it is not known."""
+        picked = [p[tuple(min(i, n - 1) for i, n in zip(index, p.shape, strict=True))]
+                  for p in self.parts.values()]  # fmt: skip
+        total = sum(int(entry) for entry in picked)
+        return None if total >= UNPRICED_MICRO_USD else total
+
+
+def tables(space: Space, book: PriceBook, usage: UsageOf) -> Tables:
+    """The tables of a space.
+
+    Raises `InputError` when the dearest design would not fit, `AssertionError` when a line turns
+    out to depend on a choice that its meter does not declare.
+    """
+    made: dict[Index, tuple[Design, Usage]] = {}
+    used: dict[Index, Usage] = {}
+    summed: dict[Axes, Micros] = {}
+    ceiling = 0
+    for axes, billed in _billed(space, book):
+        seen: Seen = {}
+        values = []
+        for index in _indexes(space, axes):
+            case = made.get(index)
+            if case is None:
+                design = space.design(index)
+                followed = (index[SIZE], index[REPLICAS], index[DATABASE])
+                month = used.get(followed)
+                if month is None:
+                    month = used[followed] = usage(design)
+                case = made[index] = design, month
+            values.append(_micro_usd(billed(index, *case), space, book, seen))
+        ceiling += max((v for v in values if v != UNPRICED_MICRO_USD), default=0)
+        if ceiling >= UNPRICED_MICRO_USD or min(values) < 0:
+            raise InputError(
+                "amounts are below zero, or too large to be added",
+                where=f"{space.platform.id} in {space.region}",
+                fix="correct the usage or the price; 2 trillion USD a month is the most",
+            )
+        wide = [length if axis in axes else 1 for axis, length in enumerate(space.axes)]
+        table = np.array(values, dtype=np.int64).reshape(wide)
+        if axes in summed:
+            table = np.minimum(summed[axes] + table, UNPRICED_MICRO_USD)
+        summed[axes] = table
+    done = Tables(space, summed)
+    _prove(done, book, usage)
+    return done
+
+
+def _indexes(space: Space, axes: Axes) -> Iterator[Index]:
+    """Every combination of some axes, the others at their first choice."""
+    ranges = [range(n) if axis in axes else range(1) for axis, n in enumerate(space.axes)]
+    return itertools.product(*ranges)
+
+
+def _billed(space: Space, book: PriceBook) -> Iterator[tuple[Axes, Billed]]:
+    """Everything a bill of the space adds up, each with the axes that its amount depends on."""
+    # The empty bill: a platform may have no line at all.
+    yield (), lambda index, design, usage: []
+    provider = space.platform.provider
+    for line in space.platform.bill:
+        yield _axes_of(line), partial(_platform_line, line, line.provider or provider)
+    for axis, slot in enumerate((space.databases, *space.slots), DATABASE):
+        services = [book.service(provider, kind) for kind in _kinds(slot)]
+        committable = any(line.committable for s in services if s for line in s.bill)
+        axes = (COMMITMENT, axis) if committable else (axis,)
+        yield axes, partial(_service_lines, space, axis, book)
+
+
+def _axes_of(line: BillLine) -> Axes:
+    axes = {AXIS_OF[choice] for choice in METERS[line.meter].depends}
+    if "{size}" in line.sku or "{arch}" in line.sku:
+        axes.add(SIZE)
+    if line.committable:
+        axes |= {COMMITMENT, REPLICAS}
+    return tuple(sorted(axes))
+
+
+def _kinds(slot: tuple[Database | Attached | None, ...]) -> set[str]:
+    return {s.kind if isinstance(s, Attached) else POSTGRESQL for s in slot if s is not None}
+
+
+def _platform_line(
+    line: BillLine, provider: str, index: Index, design: Design, usage: Usage
+) -> list[tuple[str, Amount]]:
+    return [(provider, amount) for amount in platform_amounts(line, design, usage)]
+
+
+def _service_lines(
+    space: Space, axis: int, book: PriceBook, index: Index, design: Design, usage: Usage
+) -> list[tuple[str, Amount]] | None:
+    """What one managed service adds; none when the provider does not offer it."""
+    if axis == DATABASE:
+        attached = design.attached[0] if design.database else None
+    else:
+        attached = space.slots[axis - SLOTS][index[axis]]
+    if attached is None:
+        return []
+    provider = space.platform.provider
+    service = book.service(provider, attached.kind)
+    if service is None:
+        return None
+    return [
+        (line.provider or provider, amount)
+        for line in service.bill
+        for amount in service_amounts(line, attached, service, design.commitment, usage)
+    ]
+
+
+def _micro_usd(
+    billed: list[tuple[str, Amount]] | None, space: Space, book: PriceBook, seen: Seen
+) -> int:
+    """Amounts in micro-dollars; equal amounts of one line are looked up once."""
+    if billed is None:
+        return UNPRICED_MICRO_USD
+    total = 0
+    for provider, amount in billed:
+        key = (amount.line.service, amount.sku, amount.quantity, amount.commitment)
+        if key not in seen:
+            try:
+                lines, missing = bill_amount(amount, provider, space.region, book)
+            except InvalidOperation:  # more digits than exact decimals have
+                return TOO_LARGE
+            known = sum(int(line.monthly_usd.scaleb(6)) for line in lines)
+            seen[key] = None if missing else known
+        entry = seen[key]
+        if entry is None:
+            return UNPRICED_MICRO_USD
+        total += entry
+    # A known amount must not pass for the mark.
+    return total if total < UNPRICED_MICRO_USD else TOO_LARGE
+
+
+def _prove(of: Tables, book: PriceBook, usage: UsageOf) -> None:
+    """Tables and `price` agree at both ends of every axis and where all axes end.
+
+    A meter that reads more of a design than it declares, or usage that follows a choice it must
+    not, would make totals wrong in silence; here it stops the search.
+    """
+    space = of.space
+    ends = [length - 1 for length in space.axes]
+    probes = {(0,) * len(ends), tuple(ends)}
+    for axis, end in enumerate(ends):
+        probes.add(tuple(end if at == axis else 0 for at in range(len(ends))))
+    for index in sorted(probes):
+        design = space.design(index)
+        exact = price(design, space.platform, book, usage(design)).monthly_usd
+        expected = None if exact is None else int(exact.scaleb(6))
+        if of.total(index) != expected:
+            raise AssertionError(
+                f"{design.id}: the tables say {of.total(index)}, its bill {expected} micro-USD; "
+                "a meter depends on more choices than METERS declares"
+            )

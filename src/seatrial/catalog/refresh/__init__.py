@@ -1,0 +1,1 @@
+"""Fetching prices from the public price lists, and keeping them beside the packaged ones."""
