@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 ALL = {
     "cli": [HERE / "cli/bench_cli.py"],
     "profiler": [HERE / "profiler/bench_profiler.py", "--rounds", "3"],
+    "search": [HERE / "search/bench_search.py"],
     "generator": [HERE / "trials/bench_generator.py", "--seconds", "5"],
 }
 

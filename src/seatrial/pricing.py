@@ -7,31 +7,36 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from seatrial import pricelists
-from seatrial.assessor.breakeven import Side, Users, break_even
-from seatrial.assessor.compare import Offer, order
-from seatrial.assessor.compare import compare as offers_of
-from seatrial.assessor.outlook import Term
-from seatrial.assessor.price import PriceBook
-from seatrial.assessor.quote import (
+from seatrial.assessor.asked import (
     Asked,
     check_terms,
     checked,
     design_of,
     known_platform,
-    quote,
     used,
 )
+from seatrial.assessor.breakeven import Side, Users, break_even
+from seatrial.assessor.compare import Offer, order
+from seatrial.assessor.compare import compare as offers_of
+from seatrial.assessor.outlook import Term
+from seatrial.assessor.price import PriceBook
+from seatrial.assessor.quote import quote
 from seatrial.assessor.space import Arch
+from seatrial.assessor.usage import Usage
 from seatrial.catalog.load import load
 from seatrial.catalog.own import FILE, NOTHING_OWN, Own, machine, read_own
 from seatrial.kernel.demand import MachineSettings
+from seatrial.kernel.design import Design
 from seatrial.kernel.errors import InputError
-from seatrial.kernel.platform import ON_DEMAND, Catalog
+from seatrial.kernel.platform import ON_DEMAND, Catalog, Provider
 from seatrial.kernel.quote import Quote
+from seatrial.kernel.units import MIB_PER_GIB
 from seatrial.kernel.values import Value
 from seatrial.reporter.curves import break_even as break_even_chart
 
 __all__ = ["FILE", "Comparison", "catalog", "compare", "curve", "price"]
+
+BY_USE = "billed by use: state --requests-month and --duration-ms"
 
 
 def catalog(own_file: Path | None, stated: MachineSettings | None = None) -> Catalog:
@@ -51,16 +56,14 @@ def price(asked: Asked, term: Term, known: Catalog, against: Asked | None, users
     made = quote(asked, known, book, term)
     if against is None:
         return made
-    if users.fewest >= users.most:
-        raise InputError("--users goes nowhere", fix="give it as 10..1000000")
-    curve = break_even(_side(asked, known), _side(against, known), book, users)
-    return replace(made, break_even=curve)
+    sides = [_side(one, known, book) for one in (asked, against)]
+    return replace(made, break_even=break_even(sides[0], sides[1], book, users))
 
 
-def _side(asked: Asked, known: Catalog) -> Side:
+def _side(asked: Asked, known: Catalog, book: PriceBook) -> Side:
     platform = known_platform(asked.platform, known)
-    design = design_of(asked, platform, known, [])
-    return Side(design=design, platform=platform, usage=used(asked, design))
+    design = design_of(asked, platform, known, book, [])
+    return Side(design=design, platform=platform, usage=used(asked, design, platform))
 
 
 _ARCH: dict[str, Arch | None] = {"x86_64": "x86_64", "arm64": "arm64", "any": None}
@@ -74,27 +77,41 @@ class Comparison(Value):
 
 
 def compare(asked: Asked, known: Catalog) -> Comparison:
-    """The cheapest size of every platform and region that holds what one replica needs."""
+    """The cheapest size of every platform and region that holds what one replica needs.
+
+    With a region, each provider's nearest to it.
+    """
     check_terms(asked)
-    offers: list[Offer] = []
-    for provider in known.providers:
-        here = tuple(p for p in known.platforms if p.provider == provider.id)
-        services = tuple(
-            checked(service, known.service(provider.id, service.kind), [])
-            for service in asked.services
-        )
-        offers += offers_of(
-            replace(known, platforms=here),
-            asked.vcpu,
-            int(asked.memory_gib * 1024),
-            asked.replicas,
-            lambda design: used(asked, design),
-            arch=_ARCH[asked.arch],
-            commitments=tuple(dict.fromkeys((ON_DEMAND, asked.commitment))),
-            services=services,
-            regions=(asked.region,) if asked.region else (),
-        )
+    offers = [offer for one in known.providers for offer in _offers(asked, known, one)]
     return Comparison(offers=tuple(sorted(offers, key=order)), catalog_digest=known.digest)
+
+
+def _offers(asked: Asked, known: Catalog, provider: Provider) -> tuple[Offer, ...]:
+    region = known.near(provider.id, asked.region) if asked.region else None
+    if asked.region and region is None and provider.regions:
+        return ()
+    platforms = {p.id: p for p in known.platforms if p.provider == provider.id}
+    services = (checked(s, known.service(provider.id, s.kind), []) for s in asked.services)
+
+    def usage(design: Design) -> Usage:
+        return used(asked, design, platforms[design.platform])
+
+    offers = offers_of(
+        replace(known, platforms=tuple(platforms.values())),
+        asked.vcpu,
+        int(asked.memory_gib * MIB_PER_GIB),
+        asked.replicas,
+        usage,
+        arch=_ARCH[asked.arch],
+        commitments=tuple(dict.fromkeys((ON_DEMAND, asked.commitment))),
+        services=tuple(services),
+        regions=(region,) if region else (),
+    )
+    # Nothing used costs nothing, which is no answer to what a design costs.
+    return tuple(
+        replace(offer, monthly_usd=None, reason=BY_USE) if offer.monthly_usd == 0 else offer
+        for offer in offers
+    )
 
 
 def curve(made: Quote) -> bytes:

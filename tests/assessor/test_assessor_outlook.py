@@ -47,7 +47,9 @@ def row(sku: str, unit: str, usd: str, commitment: str = "on-demand", upfront: s
     )  # fmt: skip
 
 
-BY_HOUR = BillLine(component="c", service="s", sku="hour", meter="replica_hours", committable=True)
+BY_HOUR = BillLine(
+    component="c", service="s", sku="hour", meter="replica_hours", commitments=("reserved", "spot")
+)
 BY_REQUEST = BillLine(component="c", service="s", sku="request", meter="requests")
 PRICES = (
     row("hour", "hour", "0.10"),

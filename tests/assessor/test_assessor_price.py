@@ -191,7 +191,7 @@ def test_committed_replicas_and_those_above_them() -> None:
     reserved = replace(
         hour, commitment="reserved-1y-partial", price_usd=Decimal("0.03"), upfront_usd=Decimal(219)
     )
-    line = BillLine(component="c", service="s", sku="k", meter="replica_hours", committable=True)
+    line = replace(EGRESS, meter="replica_hours", commitments=("reserved", "spot"))
     whole, platform = catalogue((hour, reserved), line)
     asked = design("test", commitment="reserved-1y-partial")
     of = price(asked, platform, whole, used(replica_hours_month=Decimal(2190)))
@@ -366,7 +366,8 @@ def test_every_meter_can_be_read_and_has_units() -> None:
         field.name: Decimal(1) for field in msgspec.structs.fields(Usage)
         if field.name != "free_tier"
     }  # fmt: skip
-    busy = Usage(**{**some, "replica_hours_month": Decimal(1460)})  # type: ignore[arg-type]
+    some |= {"replica_hours_month": Decimal(1460), "log_retention_months": Decimal(2)}
+    busy = Usage(**some)  # type: ignore[arg-type]
     assert set(METERS) == set(METER_UNITS)
     for meter in METERS:
         read = read_meter(meter, asked, busy)

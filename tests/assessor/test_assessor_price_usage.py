@@ -8,9 +8,9 @@ import pytest
 
 from seatrial.assessor.promise import Profile, RouteLoad
 from seatrial.assessor.usage import BYTES_PER_GIB, RESPONSE_OVERHEAD_BYTES, Usage, usage_of
+from seatrial.catalog.load import load
 from seatrial.kernel.demand import SHAPES, Demand, Traffic
 from seatrial.kernel.design import Database, Design
-from seatrial.kernel.platform import PlatformKind
 from seatrial.kernel.units import DAYS_PER_MONTH
 from seatrial.kernel.workload import Component, Proof, Service, ServiceKind, Workload
 
@@ -29,7 +29,7 @@ def usage(
     database: Database | None = None,
     shape: str = "flat",
     replicas: int = 2,
-    kind: PlatformKind = "functions",
+    platform: str = "aws-lambda",
 ) -> Usage:
     route = RouteLoad(
         path="/", weight=1.0, mean_ms=100.0, cpu_ms=60.0, scv=1.0, quantiles_ms=(100.0,),
@@ -52,7 +52,7 @@ def usage(
             platform="aws-fargate", region="us-east-1", size="s", vcpu=vcpu, memory_mib=2048,
             replicas_min=replicas, replicas_max=replicas, workers=1, threads=8, database=database,
         ),
-        kind,
+        load().platform(platform),
     )  # fmt: skip
 
 
@@ -104,7 +104,9 @@ def test_a_database_brings_crossings_and_gateways() -> None:
     double = usage(database=Database(instance="db.t4g.small", multi_az=True))
     assert (single.nat_gateways, double.nat_gateways) == (1, 2)
     # containers have addresses of their own
-    assert usage(database=Database(instance="db.t4g.small"), kind="containers").nat_gateways == 0
+    assert (
+        usage(database=Database(instance="db.t4g.small"), platform="aws-fargate").nat_gateways == 0
+    )
     assert 0 < single.cross_zone_gib_month < single.egress_gib_month
     assert single.nat_gib_month == 0
     calls = usage(

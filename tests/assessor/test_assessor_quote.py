@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from seatrial.assessor.asked import Asked
 from seatrial.assessor.outlook import Term
 from seatrial.assessor.price import PriceBook
-from seatrial.assessor.quote import Asked, quote
+from seatrial.assessor.quote import quote
 from seatrial.assessor.usage import Usage
 from seatrial.catalog.load import load
 from seatrial.kernel.design import Attached
@@ -94,6 +95,55 @@ def test_options_that_keep_their_default_are_told() -> None:
     assert any("deployment=single-az" in note and "storage_gib=20" in note for note in made.notes)
 
 
+def test_the_cheapest_of_the_sizes_that_hold_it_is_taken() -> None:
+    made = quoted(asked("aws-ecs-ec2", vcpu=2, memory_gib=6, replicas=1))
+    others = [
+        quoted(asked("aws-ecs-ec2", size=size.name, replicas=1)).monthly_usd
+        for size in CATALOG.platform("aws-ecs-ec2").sizes
+        if size.vcpu >= 2 and size.memory_mib >= 6144 and size.arch != "arm64" and not size.gpus
+    ]
+    assert made.monthly_usd == min(cost for cost in others if cost is not None)
+
+
+def test_burstable_servers_bill_what_they_work_above_their_baseline() -> None:
+    calm = quoted(asked("aws-ecs-ec2", size="t3.large", replicas=2))
+    busy = quoted(
+        asked("aws-ecs-ec2", size="t3.large", replicas=2,
+              usage=Usage(cpu_utilisation=Decimal("0.5")))
+    )  # fmt: skip
+    assert line(calm, "ec2", "cpu-credits-t3") == 0
+    # 2 servers of 2 vCPUs, 50 % busy with a baseline of 30 %: 0.8 x 730 h at $0.05
+    assert line(busy, "ec2", "cpu-credits-t3") == Decimal("29.200000")
+
+
+def test_each_kind_of_service_is_bought_under_its_own_terms() -> None:
+    both = "savings-plan-1y-none+reserved-1y-none"
+    redis = (Attached(kind="redis", size="cache.m6g.12xlarge"),)
+    made = quoted(asked(commitment=both, services=redis))
+    terms = {one.service: one.commitment for one in made.lines}
+    assert terms["fargate"] == "savings-plan-1y-none"
+    assert terms["elasticache"] == "reserved-1y-none"
+    assert terms["alb"] == "on-demand"
+    assert any(note.startswith("reserved-1y-none: 2 replicas") for note in made.notes)
+
+
+def test_another_providers_region_becomes_the_nearest_one() -> None:
+    made = quoted(asked("gcp-cloud-run", region="eu-west-1"))
+    assert made.design.region == "europe-west1"
+    assert (
+        "gcp-cloud-run has no region eu-west-1: priced in europe-west1, the nearest" in made.notes
+    )
+
+
+def test_memory_or_nothing_names_a_size_at_any_provider() -> None:
+    for platform, region in (("aws-fargate", "us-east-1"), ("gcp-cloud-run", "us-central1")):
+        for word in ("", "4gib"):
+            services = (Attached(kind="postgresql", size=word),)
+            made = quoted(asked(platform, region=region, services=services))
+            (database,) = made.design.services
+            assert database.size and any(database.size in note for note in made.notes)
+
+
 def test_the_region_nearest_to_home_is_taken_when_none_is_named() -> None:
     assert quoted(asked(region="")).design.region == "us-east-1"
     for platform in CATALOG.platforms:
@@ -111,6 +161,8 @@ def test_the_region_nearest_to_home_is_taken_when_none_is_named() -> None:
         ({"platform": "aws-fargat"}, "no platform 'aws-fargat'", "did you mean `aws-fargate`"),
         ({"platform": "zzz"}, "no platform", "platforms are: "),
         ({"region": "us-east-11"}, "no prices in a region", "did you mean `us-east-1`"),
+        ({"commitment": "reserved-1y-none"}, "not sold under reserved-1y-none", "savings-plan"),
+        ({"platform": "aws-lightsail", "replicas": 21}, "20 replicas at most", "--replicas 20"),
         ({"vcpu": 99.0}, "no size with 99 vCPU", "the largest is 16vcpu-120gb"),
         ({"size": "1vcpu-3g"}, "no size '1vcpu-3g'", "1vcpu-3gb"),
         ({"replicas": 0}, "runs 1 replica at least", "--replicas 1"),

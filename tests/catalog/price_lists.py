@@ -181,12 +181,13 @@ class Aws:
         if parts[:3] != ["offers", "v1.0", "aws"]:
             return None
         offer = parts[3]
+        base = f"/offers/v1.0/aws/{offer}/{VERSION}"
         if parts[4:] == ["current", "region_index.json"]:
             body = {
                 "formatVersion": "v1.0", "publicationDate": PUBLISHED, "regions": {
                     region: {
                         "regionCode": region,
-                        "currentVersionUrl": f"/offers/v1.0/aws/{offer}/{VERSION}/{region}/index.json",
+                        "currentVersionUrl": f"{base}/{region}/index.json",
                     } for region in ("us-east-1", "eu-west-1")
                 },
             }  # fmt: skip

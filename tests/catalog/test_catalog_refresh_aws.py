@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,20 +20,14 @@ from seatrial.catalog.refresh.sources import parse, wants
 from seatrial.kernel.errors import CatalogError, InputError, TransientError
 from seatrial.kernel.platform import Price
 
-
-def helper() -> ModuleType:
-    path = Path(__file__).with_name("price_lists.py")
-    spec = importlib.util.spec_from_file_location("price_lists", path)
+if (lists := sys.modules.get("price_lists")) is None:
+    spec = importlib.util.spec_from_file_location(
+        "price_lists", Path(__file__).with_name("price_lists.py")
+    )
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys  # dataclasses look their module up there
+    sys.modules["price_lists"] = lists = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lists)
 
-    sys.modules["price_lists"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-lists = helper()
 QUICK = Limits(connect_s=2, silence_s=2, wait_s=0.01, wait_max_s=0.02)
 ECS = f"/offers/v1.0/aws/AmazonECS/{lists.VERSION}/us-east-1/index.csv"
 
@@ -145,7 +139,9 @@ def test_instances_by_type_on_demand_and_reserved(server: Any, aws: Any, folder:
     convertible = {**lists.LINUX, "OfferingClass": "convertible"}
     aws.put("AmazonEC2", *lists.reserved(usage, 1, "No Upfront", "0.03", "", **convertible))
     run(server, folder, accept=True)
-    found = {r.commitment: (str(r.price_usd), str(r.upfront_usd)) for r in rows(folder, "t3.medium")}
+    found = {
+        r.commitment: (str(r.price_usd), str(r.upfront_usd)) for r in rows(folder, "t3.medium")
+    }
     assert found == {
         "on-demand": ("0.0416", "0"), "reserved-1y-none": ("0.0261", "0"),
         "reserved-1y-partial": ("0.0124", "109"), "reserved-3y-all": ("0", "412"),
@@ -349,7 +345,14 @@ def test_nothing_found_is_no_refresh(server: Any, aws: Any, folder: Path) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["http://192.0.2.1", "ftp://127.0.0.1", "https://user:pw@example.org", "x", "http://[", "file:///"],
+    [
+        "http://192.0.2.1",
+        "ftp://127.0.0.1",
+        "https://user:pw@example.org",
+        "x",
+        "http://[",
+        "file:///",
+    ],
 )
 def test_only_https_or_this_machine(url: str, folder: Path) -> None:
     with pytest.raises(InputError, match="is not an https address"):

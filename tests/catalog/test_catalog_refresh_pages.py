@@ -112,6 +112,33 @@ def test_azure_units_tiers_and_free_grant(server: Any) -> None:
     }  # fmt: skip
 
 
+def test_azure_many_sizes_are_one_question(server: Any) -> None:
+    names = [f"Standard_D{n}s_v5" for n in range(2, 22, 2)]
+    lists.azure(server, [
+        lists.meter("Ds v5", n / 100, "1 Hour", **{**VM, "armSkuName": name}, meterId=name)
+        for n, name in enumerate(names, 1)
+    ], page=4)  # fmt: skip
+    rows, _ = taken(azure, "azure", server, {"vm": set(names)}, "eastus")
+    assert sorted(r.price_usd for r in rows) == [Decimal(n) / 100 for n in range(1, 11)]
+    assert server.asked["/api/retail/prices"] == 3
+
+
+def test_azure_savings_plans(server: Any) -> None:
+    plans = [
+        {"unitPrice": 2.04e-05, "retailPrice": 2.04e-05, "term": "1 Year"},
+        {"unitPrice": 1.992e-05, "retailPrice": 1.992e-05, "term": "3 Years"},
+    ]
+    lists.azure(server, [
+        lists.meter("Standard vCPU Active Usage", 2.4e-05, "1 Second", savingsPlan=plans),
+    ])  # fmt: skip
+    rows, reasons = taken(azure, "azure", server, APPS, "eastus")
+    assert not reasons
+    assert {r.commitment: (f"{r.price_usd:f}", r.upfront_usd) for r in rows} == {
+        "on-demand": ("0.000024", 0), "savings-plan-1y-none": ("0.0000204", 0),
+        "savings-plan-3y-none": ("0.00001992", 0),
+    }  # fmt: skip
+
+
 def test_azure_tiers_count_in_the_unit_of_measure(server: Any) -> None:
     text = """
     [[ask]]

@@ -180,7 +180,7 @@ def test_row(tmp_path: Path, old: str, new: str, what: str) -> None:
         ('meter = "replica_hours"', 'meter = "replica_days"', "unknown meter 'replica_days'"),
         ('meter = "egress_gib"', 'meter = "requests"', "priced per GB, the meter requests reads"),
         ('meter = "replica_hours"', 'meter = "months"', "priced per hour"),
-        ('sku = "{size}"', 'sku = "{colour}"', "{colour} is neither {size} nor {arch}"),
+        ('sku = "{size}"', 'sku = "{colour}"', "{colour} is neither {size}, {family} nor {arch}"),
         ('sku = "gb"', 'sku = "tb"', "no region has a price of out tb"),
         ('service = "out"', 'service = "in"', "no region has a price of in gb"),
         ('included = "1"', 'included = "-1"', "included is not a number from zero up"),

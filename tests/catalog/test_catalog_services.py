@@ -173,10 +173,26 @@ def test_object_storage_and_its_tiers() -> None:
     assert monthly(asked) == exactly("13.50")
 
 
-def test_object_storage_above_the_known_tier_is_unpriced() -> None:
-    lines, (missing,) = attach("object-storage,storage_gib=60000", IRELAND)
-    assert lines[0].monthly_usd == exactly("1177.60")
-    assert "above 51200 GB-month" in missing.reason
+def test_object_storage_in_ireland_goes_through_its_tiers() -> None:
+    # 51,200 x 0.023 = 1177.60, and 8,800 x 0.022 = 193.60.
+    lines, unpriced = attach("object-storage,storage_gib=60000", IRELAND)
+    assert not unpriced
+    assert sum(line.monthly_usd for line in lines) == exactly("1371.20")
+
+
+def test_what_lies_above_the_known_tier_is_unpriced() -> None:
+    # 100 thousand million x 0.50 per million are known, the other half is not.
+    lines, (missing,) = attach("queue,class=fifo,requests_month=200000000000")
+    assert lines[0].monthly_usd == exactly("50000")
+    assert "above 100000000000 request" in missing.reason
+
+
+def test_file_storage_in_ireland() -> None:
+    # 100 x 0.025 = 2.50, and 10 x 0.011 = 0.11.
+    asked = "file-storage,class=standard-ia,storage_gib=100,access_gib=10"
+    lines, unpriced = attach(asked, IRELAND)
+    assert not unpriced
+    assert sum(line.monthly_usd for line in lines) == exactly("2.61")
 
 
 def test_queue_and_its_tiers() -> None:
@@ -228,16 +244,16 @@ def test_identity_and_search() -> None:
 def test_language_models() -> None:
     # Claude Opus 4.5 on Bedrock, a million tokens in and a tenth out: 5.50 + 2.75 in the Region,
     # 5.00 + 2.50 from anywhere.
-    tokens = "model=claude-opus-4-5,input_tokens_month=1000000,output_tokens_month=100000"
-    assert monthly(f"llm,vendor=bedrock,{tokens}") == exactly("8.25")
-    assert monthly(f"llm,vendor=bedrock-global,{tokens}", IRELAND) == exactly("7.50")
+    tokens = "claude-opus-4-5,input_tokens_month=1000000,output_tokens_month=100000"
+    assert monthly(f"llm,model=bedrock/{tokens}") == exactly("8.25")
+    assert monthly(f"llm,model=bedrock-global/{tokens}", IRELAND) == exactly("7.50")
     # gpt-4o-mini: 0.15 and 0.60 a million, 0.075 for what is read from the cache.
     tokens = "input_tokens_month=1000000,output_tokens_month=1000000,cached_tokens_month=2000000"
-    assert monthly(f"llm,vendor=openai,model=gpt-4o-mini,{tokens}") == exactly("0.90")
+    assert monthly(f"llm,model=openai/gpt-4o-mini,{tokens}") == exactly("0.90")
 
 
 def test_a_model_its_vendor_does_not_sell_is_unpriced() -> None:
-    _, (missing,) = attach("llm,vendor=openai,model=claude-opus-4-5,input_tokens_month=1")
+    _, (missing,) = attach("llm,model=openai/claude-opus-4-5,input_tokens_month=1")
     assert "openai/claude-opus-4-5/input-token" in missing.reason
 
 
@@ -256,8 +272,7 @@ def test_every_model_has_both_directions() -> None:
         assert "embed" in model or f"{model}/output-token" in skus
     models = CATALOG.service("aws", "llm")
     assert models is not None
-    assert {sku.split("/")[0] for sku in skus} == set(models.choices["vendor"])
-    assert {sku.split("/")[1] for sku in skus} == set(models.choices["model"])
+    assert {sku.rsplit("/", 1)[0] for sku in skus} == set(models.choices["model"])
 
 
 @pytest.mark.parametrize("service", OURS, ids=lambda s: s.id)

@@ -83,9 +83,10 @@ def test_the_table_fits_80_columns_and_says_what_is_not_counted() -> None:
 
 
 def test_a_missing_price_is_exit_1_and_named() -> None:
-    done = run(*TWO, "--commitment", "reserved-1y-all")
+    done = run(*TWO, "--commitment", "savings-plan-3y-all")
     assert done.returncode == 1
-    assert "unpriced" in done.stdout and "under reserved-1y-all" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "unpriced" in said and "under savings-plan-3y-all" in said
 
 
 def test_own_prices_and_discounts_win(tmp_path: Path) -> None:
@@ -142,6 +143,7 @@ def test_without_a_platform_all_are_compared() -> None:
         ((*TWO, "--with", "=x"), "names no service"),
         ((*TWO, "--with", "postgres=db.t4g.small,big"), "'big' is no option"),
         ((*TWO, "--commitment", "reserved-9y"), "unknown commitment"),
+        ((*TWO, "--commitment", "reserved-1y-all"), "is not sold under reserved-1y-all"),
         ((*TWO, "--arch", "vax"), "unknown processor"),
     ],
 )

@@ -60,7 +60,7 @@ def availability_percent(design: Design, platform: Platform, book: PriceBook) ->
 def assess(asked: Question, design: Design, rate_rps: float | None = None) -> Assessment:
     """Bill, promise at `rate_rps` (default: the demand's peak hour) and findings of a design."""
     platform = asked.catalog.platform(design.platform)
-    usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform.kind)
+    usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
     bill = price(design, platform, asked.book, usage)
     rate = asked.demand.traffic.peak_rps if rate_rps is None else rate_rps
     told = promise(

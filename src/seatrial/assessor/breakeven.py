@@ -102,6 +102,8 @@ def _point(sides: tuple[Side, Side], book: PriceBook, users: Users, count: int) 
 
 def _sized(side: Side, users: Users, count: int) -> int:
     """Replicas for the peak hour; where the work itself is billed, those that always run."""
+    if side.platform.kind == "functions":
+        return 0
     if any(line.meter in BILLED_WORK for line in side.platform.bill):
         return side.design.replicas_min
     peak = Traffic(requests_per_day=float(count * users.requests_day)).peak_rps

@@ -82,6 +82,7 @@ def compare(
             fitting = [
                 shape for shape in shapes_of(_with(machine, platform), arch)
                 if shape.vcpu >= vcpu and shape.memory_mib >= memory_mib
+                and (not shape.replicas_max or replicas <= shape.replicas_max)
             ]  # fmt: skip
             reason = _refusal(platform, fitting, vcpu, memory_mib, replicas)
             if reason or not terms:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from seatrial.assessor.price import PriceBook
+from seatrial.assessor.price import PriceBook, fill
 from seatrial.kernel.assessment import Bill
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import ON_DEMAND, BillLine, Platform
@@ -13,7 +13,8 @@ from seatrial.kernel.quote import Forgotten
 NOT_ALWAYS = frozenset(
     {
         "nat_hours", "nat_gib", "endpoint_hours", "endpoint_gib", "cross_region_gib",
-        "provisioned_gib_seconds", "extra_disk_gib_hours",
+        "provisioned_gib_seconds", "extra_disk_gib_hours", "surplus_vcpu_hours",
+        "extra_log_gib_months",
     }
 )  # fmt: skip
 """Meters of what only some designs have: not asked for, they are not forgotten."""
@@ -50,7 +51,7 @@ def _line(line: BillLine, monthly: Decimal) -> Forgotten:
 
 
 def _not_stated(line: BillLine, design: Design, platform: Platform, book: PriceBook) -> Forgotten:
-    sku = line.sku.replace("{size}", design.size).replace("{arch}", design.arch)
+    sku = fill(line.sku, design)
     provider = line.provider or platform.provider
     tiers = book.tiers(provider, line.service, sku, design.region, ON_DEMAND)
     return Forgotten(

@@ -103,21 +103,22 @@ def _year(
         growth=factor,
         replicas=replicas,
         cloud_usd=cloud,
-        cash_usd=None if cloud is None else cloud + _paid(bill, number, design.commitment),
+        cash_usd=None if cloud is None else cloud + _paid(bill, number),
         ops_hours=hours,
         ops_usd=ops,
         total_usd=None if cloud is None else cloud + (ops or 0),
     )
 
 
-def _paid(bill: Bill, number: int, commitment: str) -> Decimal:
+def _paid(bill: Bill, number: int) -> Decimal:
     """What is paid upfront in a year, less the share of upfront payments in that year's bill."""
-    term = term_years(commitment)
-    upfront = sum((line.upfront_usd for line in bill.lines), Decimal(0))
-    if not term or not upfront:
-        return Decimal(0)
-    due = upfront if (number - 1) % term == 0 else Decimal(0)
-    return micro_usd(due - upfront / term)
+    paid = Decimal(0)
+    for line in bill.lines:
+        if line.upfront_usd:
+            term = term_years(line.commitment)
+            due = line.upfront_usd if (number - 1) % term == 0 else Decimal(0)
+            paid += due - line.upfront_usd / term
+    return micro_usd(paid)
 
 
 def _hours(platform: Platform, work: Work, number: int) -> Decimal | None:

@@ -22,7 +22,7 @@ from seatrial.kernel.platform import (
     Platform,
     Price,
 )
-from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, term_years
+from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, taken, term_years
 
 Key = tuple[str, str, str, str, str]
 
@@ -112,15 +112,28 @@ def platform_amounts(line: BillLine, design: Design, usage: Usage) -> Iterator[A
     metered = read_meter(line.meter, design, usage)
     if metered <= 0:
         return
-    sku = line.sku.replace("{size}", design.size).replace("{arch}", design.arch)
-    if not line.committable or design.commitment == ON_DEMAND:
+    sku = fill(line.sku, design)
+    terms = taken(design.commitment, line.commitments)
+    if not terms:
         yield Amount(line, sku, billable(line, metered, usage), ON_DEMAND)
         return
     floor = design.replicas_min * HOURS_PER_MONTH
     share = min(Decimal(1), floor / usage.replica_hours_month if usage.replica_hours_month else 1)
-    yield Amount(line, sku, billable(line, metered * share, usage), design.commitment)
+    yield Amount(line, sku, billable(line, metered * share, usage), terms)
     if share < 1:
         yield Amount(line, sku, billable(line, metered * (1 - share), usage), ON_DEMAND)
+
+
+def fill(sku: str, design: Design) -> str:
+    """A platform's sku with the design's size, its family (`t3` of `t3.large`) and processor."""
+    if "{" not in sku:
+        return sku
+    family = design.size.partition(".")[0]
+    return (
+        sku.replace("{size}", design.size)
+        .replace("{family}", family)
+        .replace("{arch}", design.arch)
+    )
 
 
 def service_amounts(
@@ -134,9 +147,8 @@ def service_amounts(
     sku = line.sku.replace("{size}", attached.size)
     for name, value in options.items():
         sku = sku.replace(f"{{{name}}}", value)
-    # Spot is for what can be lost; a database is bought on demand beside it.
-    committed = line.committable and term_years(commitment) > 0
-    yield Amount(line, sku, billable(line, metered, usage), commitment if committed else ON_DEMAND)
+    terms = taken(commitment, line.commitments) or ON_DEMAND
+    yield Amount(line, sku, billable(line, metered, usage), terms)
 
 
 def billable(line: BillLine, metered: Decimal, usage: Usage) -> Decimal:

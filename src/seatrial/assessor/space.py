@@ -18,6 +18,7 @@ from seatrial.kernel.platform import (
     PlatformKind,
     Size,
 )
+from seatrial.kernel.units import taken
 from seatrial.kernel.values import Value
 
 Arch = Literal["x86_64", "arm64"]
@@ -34,7 +35,10 @@ ANYWHERE = ("here",)
 
 
 class Shape(NamedTuple):
-    """What one replica is: under which size it is bought, on which processor, and what it gets."""
+    """What one replica is: under which size it is bought, on which processor, and what it gets.
+
+    `replicas_max` limits the replicas of this size, 0 does not.
+    """
 
     size: str
     vcpu: float
@@ -42,6 +46,7 @@ class Shape(NamedTuple):
     arch: Arch = "x86_64"
     workers: int = 1
     threads: int = THREADS
+    replicas_max: int = 0
 
 
 class Count(NamedTuple):
@@ -118,7 +123,14 @@ def shapes_of(platform: Platform, arch: Arch | None = None) -> tuple[Shape, ...]
     functions platform works on one request at a time.
     """
     return tuple(
-        Shape(size.name, size.vcpu, size.memory_mib, processor, *_processes(platform.kind, size))
+        Shape(
+            size.name,
+            size.vcpu,
+            size.memory_mib,
+            processor,
+            *_processes(platform.kind, size),
+            size.replicas_max,
+        )
         for size in platform.sizes
         for processor in _archs(platform, size)
         if arch in (None, processor)
@@ -166,11 +178,11 @@ class Commitments:
                 self._sold.setdefault(key, set()).add(row.commitment)
 
     def of(self, platform: Platform, region: str) -> tuple[str, ...]:
-        """On demand, then what any committable line of the platform is sold under there."""
+        """On demand, then what any line of the platform is sold under there."""
         found: set[str] = set()
         for line in platform.bill:
-            if line.committable:
-                for place in (region, EVERYWHERE):
-                    key = (line.provider or platform.provider, line.service, place)
-                    found |= self._sold.get(key, set())
+            for place in (region, EVERYWHERE):
+                key = (line.provider or platform.provider, line.service, place)
+                sold = self._sold.get(key, set())
+                found |= {terms for terms in sold if taken(terms, line.commitments)}
         return (ON_DEMAND, *sorted(found))

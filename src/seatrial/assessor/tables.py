@@ -1,8 +1,8 @@
 """A space of designs as small tables whose sums are the bills of all its designs.
 
 A bill is a sum of lines, and a line depends on few choices of a design: its meter says on which,
-its sku on size and processor, a committable line on the commitment, a managed service's lines on
-that service alone. So each line becomes a table with one entry per combination of the choices it
+its sku on size and processor, its commitments on the design's, a managed service's lines on that
+service alone. So each line becomes a table with one entry per combination of the choices it
 depends on, and a design's total is the sum of one entry of each. Entries come from the very
 functions that price one design, in micro-dollars: a bill rounds its lines to those, so their sum
 is the bill's total and nothing is rounded twice.
@@ -126,16 +126,16 @@ def _billed(space: Space, book: PriceBook) -> Iterator[tuple[Axes, Billed]]:
         yield _axes_of(line), partial(_platform_line, line, line.provider or provider)
     for axis, slot in enumerate((space.databases, *space.slots), DATABASE):
         services = [book.service(provider, kind) for kind in _kinds(slot)]
-        committable = any(line.committable for s in services if s for line in s.bill)
+        committable = any(line.commitments for s in services if s for line in s.bill)
         axes = (COMMITMENT, axis) if committable else (axis,)
         yield axes, partial(_service_lines, space, axis, book)
 
 
 def _axes_of(line: BillLine) -> Axes:
     axes = {AXIS_OF[choice] for choice in METERS[line.meter].depends}
-    if "{size}" in line.sku or "{arch}" in line.sku:
+    if "{" in line.sku:
         axes.add(SIZE)
-    if line.committable:
+    if line.commitments:
         axes |= {COMMITMENT, REPLICAS}
     return tuple(sorted(axes))
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from seatrial.assessor.promise import Profile
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
-from seatrial.kernel.platform import BillLine, PlatformKind
+from seatrial.kernel.platform import BillLine, Platform
 from seatrial.kernel.units import DAYS_PER_MONTH, HOURS_PER_MONTH, MIB_PER_GIB
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Workload
@@ -84,7 +84,9 @@ class Usage(Value):
     `replica_hours_month` counts all replicas, `concurrency` the requests one replica works on at
     once where a platform bills the time in which it works, `provisioned` the instances a functions
     platform keeps warm, `endpoints` private endpoints times zones, `extra_disk_gib` what a replica
-    asks for beyond the disk that comes with it. `free_tier` takes off what an account gets free.
+    asks for beyond the disk that comes with it. `cpu_utilisation` is the mean busy share of the
+    processors, `surplus_vcpu_hours` what burstable servers work above their baseline. `free_tier`
+    takes off what an account gets free.
     """
 
     requests_month: Decimal = Decimal(0)
@@ -105,6 +107,8 @@ class Usage(Value):
     log_gib_month: Decimal = Decimal(0)
     log_retention_months: Decimal = Decimal(LOG_RETENTION_MONTHS)
     images_gib: Decimal = Decimal(0)
+    cpu_utilisation: Decimal = Decimal(0)
+    surplus_vcpu_hours: Decimal = Decimal(0)
     extra_disk_gib: Decimal = Decimal(0)
     server_disk_gib: Decimal = Decimal(SERVER_DISK_GIB)
     secrets: int = 0
@@ -118,7 +122,7 @@ class Usage(Value):
 
 
 def usage_of(
-    workload: Workload, demand: Demand, profile: Profile, design: Design, kind: PlatformKind
+    workload: Workload, demand: Demand, profile: Profile, design: Design, platform: Platform
 ) -> Usage:
     """A month of `demand` on `design`, from the profile's bodies and service times.
 
@@ -134,9 +138,11 @@ def usage_of(
     # One secret holds the database's address, another all other addresses.
     addressed = any(s.env and s.kind != "postgresql" for s in services)
     secrets = int(design.database is not None) + int(addressed)
-    private = kind == "functions" and design.database is not None
+    private = platform.kind == "functions" and design.database is not None
     outward = any(service.kind in OUTBOUND_SERVICES for service in services)
     answered = requests * body / BYTES_PER_GIB
+    processors = design.vcpu * max(1, design.replicas_min)
+    busy = demand.traffic.requests_per_day * profile.cpu_ms / 1000 / 86_400 / processors
     return Usage(
         requests_month=requests,
         request_duration_s_mean=_exact(duration_ms) / 1000,
@@ -148,6 +154,8 @@ def usage_of(
         nat_gib_month=requests * OUTBOUND_BYTES_PER_REQUEST / BYTES_PER_GIB
         if outward and private
         else Decimal(0),
+        cpu_utilisation=_exact(round(busy, 9)),
+        surplus_vcpu_hours=surplus_vcpu_hours(design, platform, busy),
         egress_gib_month=requests * (body + RESPONSE_OVERHEAD_BYTES) / BYTES_PER_GIB,
         cross_zone_gib_month=Decimal(0)
         if design.database is None
@@ -180,6 +188,18 @@ def load_balancer_units_hours(rate_rps: float, response_bytes: float) -> Decimal
         / LCU_GIB_PER_H,
     )
     return _exact(round(per_request * rate_rps * 24, 9)) * DAYS_PER_MONTH
+
+
+def surplus_vcpu_hours(design: Design, platform: Platform, utilisation: float) -> Decimal:
+    """Hours in which burstable servers work above their baseline, over a whole month.
+
+    What is saved in quiet hours pays for busy ones, so the mean decides.
+    """
+    size = next((s for s in platform.sizes if s.name == design.size), None)
+    if size is None or utilisation <= size.baseline:
+        return Decimal(0)
+    above = min(1.0, utilisation) - size.baseline
+    return _exact(round(above * design.vcpu * design.servers, 9)) * HOURS_PER_MONTH
 
 
 SECONDS_PER_HOUR = 3600
@@ -245,6 +265,7 @@ METERS: dict[str, Meter] = {
     ),
     "server_hours": Meter(lambda d, u: d.servers * HOURS_PER_MONTH, ("replicas",)),
     "server_months": Meter(lambda d, u: Decimal(d.servers), ("replicas",)),
+    "surplus_vcpu_hours": Meter(lambda d, u: u.surplus_vcpu_hours, ("size", "replicas")),
     "requests": Meter(lambda d, u: u.requests_month),
     "request_gib_seconds": Meter(
         lambda d, u: u.requests_month * u.request_duration_s_mean * _gib(d), ("size",)
@@ -258,9 +279,15 @@ METERS: dict[str, Meter] = {
     "ingress_gib": Meter(lambda d, u: u.ingress_gib_month),
     "egress_gib": Meter(lambda d, u: u.egress_gib_month),
     "cross_zone_gib": Meter(lambda d, u: u.cross_zone_gib_month, ("database",)),
+    "cross_zone_sent_gib": Meter(
+        lambda d, u: u.cross_zone_gib_month / CROSS_ZONE_ENDS, ("database",)
+    ),
     "cross_region_gib": Meter(lambda d, u: u.cross_region_gib_month),
     "log_gib": Meter(lambda d, u: u.log_gib_month),
     "log_gib_months": Meter(lambda d, u: u.log_gib_month * u.log_retention_months),
+    "extra_log_gib_months": Meter(
+        lambda d, u: u.log_gib_month * max(Decimal(0), u.log_retention_months - 1)
+    ),
     "metrics": Meter(lambda d, u: Decimal(u.metrics)),
     "dashboards": Meter(lambda d, u: Decimal(u.dashboards)),
     "alarms": Meter(lambda d, u: Decimal(u.alarms), ("database",)),
@@ -274,7 +301,8 @@ METERS: dict[str, Meter] = {
     "seats": Meter(lambda d, u: Decimal(u.seats)),
 }
 """What each meter of a platform's bill reads. `public_address_hours` are those of the load
-balancer, `address_hours` those of replicas or servers."""
+balancer, `address_hours` those of replicas or servers. `cross_zone_sent_gib` is for providers that
+bill only who sends, `extra_log_gib_months` for those whose ingestion includes the first month."""
 
 
 def read_meter(meter: str, design: Design, usage: Usage) -> Decimal:

@@ -31,6 +31,9 @@ OWN = "own"
 STATED = ("scaling", "failure", "capabilities")
 """Tables of a platform whose statements need a reference, key by key."""
 
+ANY_TEXT = ".+"
+"""Stands for what a design will fill into a sku."""
+
 Complaint = tuple[str, str]
 """Path of the wrong value (`$.bill[3].free`) and what is wrong with it."""
 
@@ -98,8 +101,9 @@ def _meters(lines: tuple[BillLine, ...]) -> Complaint | None:
         if line.meter not in METER_UNITS:
             return f"$.bill[{index}].meter", f"unknown meter {line.meter!r}"
         for name in re.findall(r"\{(\w*)\}", line.sku):
-            if name not in ("size", "arch"):
-                return f"$.bill[{index}].sku", f"{{{name}}} is neither {{size}} nor {{arch}}"
+            if name not in ("size", "family", "arch"):
+                known = "{size}, {family} nor {arch}"
+                return f"$.bill[{index}].sku", f"{{{name}}} is neither {known}"
     return None
 
 
@@ -199,15 +203,22 @@ def check_bills(
     for source, made in files:
         if made.provider == OWN:
             continue
-        listed = len(tomllib.loads(source.text).get("bill", ()))
         for index, line in enumerate(made.bill):
             provider = line.provider or made.provider
             known = rows.get((provider, line.service), {})
-            # Lines of a group stand in the provider's file; here is where it is asked for.
-            path = f"$.bill[{index}].sku" if index < listed else "$.bills"
-            where = f"{source.name}:{line_of(source.text, path)}"
             for pattern in _patterns(line, made):
-                _check_line(where, line, provider, pattern, known)
+                wrong = _wrong_line(line, provider, pattern, known)
+                if wrong is not None:
+                    what, fix = wrong
+                    raise CatalogError(what, where=_place(source, index), fix=fix)
+
+
+def _place(source: Text, index: int) -> str:
+    """File and line of a bill line; one of a group stands in the provider's file, so here is
+    where the group is asked for."""
+    listed = len(tomllib.loads(source.text).get("bill", ()))
+    path = f"$.bill[{index}].sku" if index < listed else "$.bills"
+    return f"{source.name}:{line_of(source.text, path)}"
 
 
 def _check_kinds(services: Iterable[tuple[Text, ManagedService]]) -> None:
@@ -224,28 +235,30 @@ def _check_kinds(services: Iterable[tuple[Text, ManagedService]]) -> None:
         seen[key] = source.name
 
 
-def _check_line(
-    where: str, line: BillLine, provider: str, pattern: str, known: dict[str, set[str]]
-) -> None:
-    if "[^/]" in pattern:
+def _wrong_line(
+    line: BillLine, provider: str, pattern: str, known: dict[str, set[str]]
+) -> tuple[str, str] | None:
+    """What is wrong with a bill line that asks for such a sku, and how to mend it."""
+    if ANY_TEXT in pattern:
         found = [units for sku, units in known.items() if re.fullmatch(pattern, sku)]
     else:
         found = [known[pattern]] if pattern in known else []
     if not found:
-        raise CatalogError(
-            f"no region has a price of {line.service} {pattern}", where=where,
-            fix=f"add a row to prices/{provider}.csv, or correct the sku",
-        )  # fmt: skip
+        return (
+            f"no region has a price of {line.service} {pattern}",
+            f"add a row to prices/{provider}.csv, or correct the sku",
+        )
     units = set().union(*found)
     read = METER_UNITS.get(line.meter, UNITS)
     if line.per == "hour":
         read = frozenset(unit for unit in UNITS if "hour" in unit)
     if bad := sorted(units - read):
-        raise CatalogError(
+        return (
             f"{line.service} {pattern} is priced per {bad[0]}, the meter {line.meter} "
-            f"reads {' or '.join(sorted(read))}", where=where,
-            fix="use another meter, or convert the price",
-        )  # fmt: skip
+            f"reads {' or '.join(sorted(read))}",
+            "use another meter, or convert the price",
+        )
+    return None
 
 
 def _patterns(line: BillLine, made: Platform | ManagedService) -> list[str]:
@@ -260,14 +273,14 @@ def _patterns(line: BillLine, made: Platform | ManagedService) -> list[str]:
             options.append(tuple(size.name for size in made.sizes))
         else:
             # Not every size is sold in every deployment: one of the choices has to be there.
-            options.append(("[^/]+",))
+            options.append((ANY_TEXT,))
             open_ended = True
     found = []
     for values in product(*options):
         sku = re.escape(line.sku) if open_ended else line.sku
         for name, value in zip(names, values, strict=True):
             hole = rf"\{{{name}\}}" if open_ended else f"{{{name}}}"
-            filled = value if value == "[^/]+" or not open_ended else re.escape(value)
+            filled = value if value == ANY_TEXT or not open_ended else re.escape(value)
             sku = sku.replace(hole, filled)
         found.append(sku)
     return found

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from seatrial.catalog.checks import check_bills, wrong
 from seatrial.catalog.own import NOTHING_OWN, Own, discounted
 from seatrial.catalog.places import line_of
-from seatrial.catalog.rows import check_price, merge, parse_rows
+from seatrial.catalog.rows import UNDATED, check_price, key, merge, parse_rows
 from seatrial.kernel.errors import CatalogError
 from seatrial.kernel.platform import Catalog, ManagedService, Platform, Price, Provider
 from seatrial.kernel.values import to_json
@@ -58,7 +58,7 @@ def _load(root: Traversable, own: Own, refreshed: Path | None) -> Catalog:
     hashed = hashlib.sha256()
     prices = merge(_rows(root, "prices", hashed), ())
     if refreshed is not None and refreshed.is_dir():
-        newer = [row for _, row in _rows(refreshed, "", hashed)]
+        newer = _still_newer([row for _, row in _rows(refreshed, "", hashed)], prices)
         prices = merge([("packaged", row) for row in prices], newer)
     for price in own.prices:
         check_price("own prices", price)
@@ -78,6 +78,19 @@ def _load(root: Traversable, own: Own, refreshed: Path | None) -> Catalog:
         prices=discounted(prices, own.discounts),
         digest=hashed.hexdigest()[:16],
     )
+
+
+def _still_newer(fetched: list[Price], packaged: tuple[Price, ...]) -> list[Price]:
+    """Fetched rows that a later release does not know better: of a later date, in its unit."""
+    known = {key(price): price for price in packaged}
+
+    def holds(price: Price) -> bool:
+        here = known.get(key(price))
+        return here is None or (
+            here.unit == price.unit and (here.as_of == UNDATED or here.as_of <= price.as_of)
+        )
+
+    return [price for price in fetched if holds(price)]
 
 
 def _rows(root: Traversable, folder: str, hashed: hashlib._Hash) -> list[tuple[str, Price]]:

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from seatrial.assessor.asked import Asked
 from seatrial.assessor.breakeven import Users
 from seatrial.assessor.outlook import Term, Work
-from seatrial.assessor.quote import Asked
 from seatrial.assessor.usage import Usage
 from seatrial.kernel.design import Attached
 from seatrial.kernel.errors import InputError

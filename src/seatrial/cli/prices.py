@@ -30,7 +30,7 @@ def prices() -> None:
     """
 
 
-@app.command()
+@app.command(short_help="Fetch newer prices from the public price lists.")
 def refresh(
     provider: Annotated[
         list[str] | None,
@@ -62,7 +62,7 @@ def refresh(
         raise typer.Exit(done[0].exit_code)
 
 
-@app.command("list")
+@app.command("list", short_help="The prices in force, with age and source.")
 def list_prices(
     app_dir: AppDir = HERE,
     provider: Provider = "",
@@ -83,7 +83,7 @@ def list_prices(
     )
 
 
-@app.command()
+@app.command(short_help="Where fetched prices are, and how old all are.")
 def status(app_dir: AppDir = HERE, as_json: Json = False) -> None:
     """Where fetched prices are kept, how many prices are in force, and how old they are."""
     perform(as_json, lambda _: pricelists.status(app_dir, _today()), prices_view.status)

@@ -31,10 +31,12 @@ def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def listed(found: PriceList) -> None:
-    """The prices with age, layer and source."""
+    """The prices with age and layer, and their sources below, each once."""
+    sources = {row.price.source: 0 for row in found.prices}
+    sources = {source: number for number, source in enumerate(sources, 1)}
     table = _table(
         f"{len(found.prices)} prices", "service", "sku", "region", "USD", "a", "age", "from",
-        "source", right=("USD", "age"),
+        "source", right=("USD", "age", "source"),
     )  # fmt: skip
     for row in found.prices:
         price = row.price
@@ -49,9 +51,12 @@ def listed(found: PriceList) -> None:
             price.unit,
             _age(row),
             row.layer,
-            escape(price.source),
+            str(sources[price.source]),
         )
     out.print(table)
+    out.print()
+    for source, number in sources.items():
+        out.print(f"{number}  {source}", style="dim", markup=False, soft_wrap=True)
 
 
 def _age(row: InForce) -> str:
@@ -101,7 +106,7 @@ def _provider(one: ProviderRefresh, done: Refresh) -> None:
         out.print(f"not in the list: {name}", style="dim", markup=False, soft_wrap=True)
     if len(one.missing) > NAMED_MAX:
         out.print(f"not in the list: {len(one.missing) - NAMED_MAX} more", style="dim")
-    counts = f"{one.provider}: {one.rows} rows fetched, {one.unchanged} prices as before"
+    counts = f"{one.provider}: {one.rows} rows fetched, {one.unchanged} as before"
     if one.refused:
         named = [c for c in one.changes if c.refused]
         out.print(f"{counts}; nothing written", markup=False)

@@ -9,6 +9,9 @@ from seatrial.kernel.values import Value
 
 PlatformKind = Literal["containers", "servers", "functions", "machine"]
 
+Family = Literal["spot", "reserved", "savings-plan", "committed-use"]
+"""What can be bought beside on demand: `reserved` of `reserved-3y-all`."""
+
 Status = Literal["available", "existing-customers", "ended"]
 
 EVERYWHERE = "*"
@@ -36,7 +39,8 @@ class BillLine(Value):
     Of the quantity `included` is taken off first, being part of what is paid elsewhere on the
     bill; `free` only when the account's free tier is asked for. What is left is raised to
     `minimum` when it is above zero, and to a whole multiple of `increment`. `per` "hour" turns a
-    count into hours of a month. `committable` lines are billed at the design's commitment.
+    count into hours of a month. `commitments` are the families of terms that this is sold under
+    beside on demand; a design's commitment of another family leaves the line on demand.
     `forgotten` says why estimates by hand leave this line out; empty when they do not.
     """
 
@@ -50,17 +54,23 @@ class BillLine(Value):
     free: Decimal = Decimal(0)
     minimum: Decimal = Decimal(0)
     increment: Decimal = Decimal(0)
-    committable: bool = False
+    commitments: tuple[Family, ...] = ()
     forgotten: str = ""
 
 
 class Size(Value):
-    """One size that can be bought; `arch` none where the buyer chooses the processor."""
+    """One size that can be bought; `arch` none where the buyer chooses the processor.
+
+    `baseline` is the share of its processors that may be busy all day; above it, burstable types
+    bill CPU credits. `replicas_max` limits replicas of this size, 0 does not.
+    """
 
     name: str
     vcpu: float
     memory_mib: int
     arch: Literal["x86_64", "arm64"] | None = None
+    baseline: float = 1.0
+    replicas_max: int = 0
     gpus: int = 0
     gpu: str = ""
 

@@ -20,7 +20,7 @@ _MONEY = Context(prec=60, rounding=ROUND_HALF_UP)
 
 def micro_usd(amount: Decimal) -> Decimal:
     """Round an amount in USD to micro-dollars, half to even."""
-    return amount.quantize(MICRO_USD, rounding=ROUND_HALF_EVEN)
+    return amount.quantize(MICRO_USD, rounding=ROUND_HALF_EVEN, context=_MONEY)
 
 
 def usd(amount: Decimal | None) -> str:
@@ -41,6 +41,17 @@ COMMITMENT = re.compile(
     r"on-demand|spot|(reserved|savings-plan)-[13]y-(none|partial|all)|committed-use-[13]y"
 )
 """Terms of a purchase; none, partial or all of it paid upfront."""
+
+
+def taken(commitment: str, families: tuple[str, ...]) -> str:
+    """The terms under which something of these families is bought; empty when on demand.
+
+    Several terms are joined by `+`: `savings-plan-1y-none+reserved-1y-all`.
+    """
+    for terms in commitment.split("+"):
+        if re.split(r"-[13]y", terms)[0] in families:
+            return terms
+    return ""
 
 
 def term_years(commitment: str) -> int:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import groupby
 
+from msgspec.structs import replace
+
+from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.rules import memory_needed_mib
+from seatrial.assessor.space import Count, Shape, counts_of, shapes_of
+from seatrial.assessor.usage import Usage
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Database, Design
 from seatrial.kernel.platform import HERE, Catalog, Platform, Size
 
 REPLICAS = (1, 2, 3, 4, 6, 8, 12, 16)
 CONCURRENCY = (1, 2, 5, 10, 20, 50, 100)
+TYPES = 3
+"""Instance types that are looked at of each vCPU count."""
+
 DATABASE_MIB = 2048
 """Memory of the database that is planned: the smallest that keeps a working set beside its own
 needs; a larger one is a decision for people who know their data."""
-
-THREADS = 8
-"""Threads per worker, the runtime's default."""
 
 
 def _databases(catalog: Catalog, provider: str) -> Iterator[Database | None]:
@@ -33,48 +40,68 @@ def _databases(catalog: Catalog, provider: str) -> Iterator[Database | None]:
         yield Database(instance=smallest.name, multi_az=True)
 
 
-def _workers(size: Size) -> int:
-    """One worker per whole vCPU: a Python worker computes on one at a time."""
-    return max(1, int(size.vcpu))
-
-
-def _design(platform: Platform, region: str, size: Size, count: int, db: Database | None) -> Design:
-    functions = platform.kind == "functions"
-    return Design(
-        platform=platform.id,
-        region=region,
-        size=size.name,
-        vcpu=size.vcpu,
-        memory_mib=size.memory_mib,
-        replicas_min=count,
-        replicas_max=count,
-        workers=1 if functions else _workers(size),
-        threads=1 if functions else THREADS,
-        servers=count if platform.kind == "servers" else 0,
-        arch=size.arch or "x86_64",
-        database=db,
-    )
-
-
-def _useful(platform: Platform, memory_mib_worker: float) -> Iterator[Size]:
+def _useful(
+    platform: Platform, region: str, memory_mib_worker: float, book: PriceBook
+) -> Iterator[Shape]:
     """The sizes worth a look: of each vCPU count up to the first whose memory fits.
 
     A size with more memory and the same processors costs more and does nothing better. Of
-    instance types the first of each family is looked at, because their processors and prices
-    differ. Sizes with GPUs are for models, which say so themselves.
+    instance types the cheapest few are looked at, because their processors differ. Sizes with
+    GPUs are for models, and images are built for x86.
     """
-    fitted: set[tuple[float, str]] = set()
-    for size in sorted(platform.sizes, key=lambda s: (s.vcpu, s.memory_mib)):
-        family = size.name.partition(".")[0] if platform.kind == "servers" else ""
-        if (size.vcpu, family) in fitted or size.gpus:
-            continue
-        if memory_needed_mib(_workers(size), memory_mib_worker) <= size.memory_mib:
-            fitted.add((size.vcpu, family))
-        yield size
+    with_gpus = {size.name for size in platform.sizes if size.gpus}
+    shapes = [s for s in shapes_of(platform, "x86_64") if s.size not in with_gpus]
+    for _, group in groupby(sorted(shapes, key=lambda s: (s.vcpu, s.memory_mib)), _vcpu):
+        same = list(group)
+        fits = [
+            shape for shape in same
+            if memory_needed_mib(shape.workers, memory_mib_worker) <= shape.memory_mib
+        ]  # fmt: skip
+        if platform.kind == "servers":
+            yield from sorted(fits or same, key=_cost(platform, region, book))[:TYPES]
+        else:
+            yield from same[: same.index(fits[0]) + 1] if fits else same
+
+
+def _vcpu(shape: Shape) -> float:
+    return shape.vcpu
+
+
+def _cost(
+    platform: Platform, region: str, book: PriceBook
+) -> Callable[[Shape], tuple[Decimal, str]]:
+    """What one server of a shape costs; what has no price comes last."""
+    (one,) = counts_of(platform, (1,))
+
+    def cost(shape: Shape) -> tuple[Decimal, str]:
+        total = price(_design(platform, region, shape, one, None), platform, book, Usage())
+        unknown = Decimal("Infinity")
+        return (unknown if total.monthly_usd is None else total.monthly_usd, shape.size)
+
+    return cost
+
+
+def _design(
+    platform: Platform, region: str, shape: Shape, count: Count, database: Database | None
+) -> Design:
+    return Design(
+        platform=platform.id,
+        region=region,
+        size=shape.size,
+        vcpu=shape.vcpu,
+        memory_mib=shape.memory_mib,
+        replicas_min=count.replicas_min,
+        replicas_max=count.replicas_max,
+        workers=shape.workers,
+        threads=shape.threads,
+        servers=count.servers,
+        arch=shape.arch,
+        database=database,
+    )
 
 
 def designs(
-    catalog: Catalog, demand: Demand, machine: Size, memory_mib_worker: float
+    catalog: Catalog, demand: Demand, machine: Size, memory_mib_worker: float, book: PriceBook
 ) -> Iterator[Design]:
     """All designs of all platforms in the demand's region, or the one nearest to it.
 
@@ -83,15 +110,18 @@ def designs(
     """
     for platform in catalog.platforms:
         if not platform.sizes:
-            for count in REPLICAS[:3]:
-                yield _design(platform, HERE, machine, count, None)
+            (own,) = shapes_of(replace(platform, sizes=(machine,)), "x86_64")
+            for count in counts_of(platform, REPLICAS[:3]):
+                yield _design(platform, HERE, own, count, None)
             continue
         region = catalog.near(platform.provider, demand.region)
         if region is None:
             continue
         counts = CONCURRENCY if platform.kind == "functions" else REPLICAS
         databases = tuple(_databases(catalog, platform.provider))
-        for size in _useful(platform, memory_mib_worker):
-            for count in counts:
+        for shape in _useful(platform, region, memory_mib_worker, book):
+            for count in counts_of(platform, counts):
+                if shape.replicas_max and count.replicas_max > shape.replicas_max:
+                    continue
                 for database in databases:
-                    yield _design(platform, region, size, count, database)
+                    yield _design(platform, region, shape, count, database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seatrial.assessor.assess import Question, assess, question
+from seatrial.assessor.space import THREADS
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
@@ -12,7 +13,7 @@ from seatrial.kernel.platform import Catalog, Size
 from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
 from seatrial.planner.calibrate import calibrated
-from seatrial.planner.enumerate import THREADS, designs
+from seatrial.planner.enumerate import designs
 from seatrial.planner.explain import explain
 from seatrial.planner.rank import outranked, ranked, rejected, verdict
 
@@ -42,7 +43,7 @@ def plan(
         asked = asked._replace(profile=calibrated(asked.profile, evidence, modelled))
     assessments = tuple(
         assess(asked, design)
-        for design in designs(catalog, demand, machine, asked.profile.memory_mib_worker)
+        for design in designs(catalog, demand, machine, asked.profile.memory_mib_worker, asked.book)
     )
     best = ranked(assessments)
     verdicts = tuple(verdict(platform, assessments) for platform in catalog.platforms)

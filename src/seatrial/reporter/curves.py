@@ -32,10 +32,11 @@ def break_even(curve: BreakEven) -> bytes:
 def draw(curve: BreakEven, width: int) -> Marks:
     """Both curves, a grid at each power of ten, and a label at each crossing."""
     marks, top = legend(list(zip(curve.platforms, COLOURS, strict=True)), width)
-    axes = Axes(curve.points, top + 12)
+    axes = Axes(curve.points, top + 24)
     for users in axes.decades(axes.users):
         marks.rules.append(rule(axes.x(users), axes.x(users), axes.top, axes.bottom, "grid"))
-        label = text(f"{users:,.0f}", axes.x(users), axes.bottom + 18, "muted", align="middle")
+        side = "right" if axes.x(users) > 0.95 else "middle"
+        label = text(f"{users:,.0f}", axes.x(users), axes.bottom + 18, "muted", align=side)
         marks.texts.append(label)
     for dollars in axes.decades(axes.dollars):
         marks.rules.append(rule(LEFT, 1, axes.y(dollars), axes.y(dollars), "grid"))
@@ -54,8 +55,10 @@ def draw(curve: BreakEven, width: int) -> Marks:
         marks.texts.append(
             text(said, x, baseline, "ink", bold=True, dx=-6 if side == "right" else 6, align=side)
         )
+    marks.texts.append(text("USD a month", 0, axes.top - 8, "muted"))
+    marks.texts.append(text("daily users", 1, axes.bottom + 38, "muted"))
     return Marks(
-        height=axes.bottom + 28, bars=marks.bars, texts=marks.texts, rules=marks.rules,
+        height=axes.bottom + 48, bars=marks.bars, texts=marks.texts, rules=marks.rules,
         curves=marks.curves,
     )  # fmt: skip
 

@@ -12,13 +12,14 @@ price holds is in its source.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from seatrial.catalog.refresh.convert import Entry, Tier
 from seatrial.catalog.refresh.fetch import Web, joined
@@ -28,10 +29,20 @@ from seatrial.kernel.platform import EVERYWHERE, ON_DEMAND
 
 PATH = "/api/retail/prices"
 GLOBAL = "Global"
+SINGLY_MAX = 8
+"""With more sizes than these a region's whole service is fewer answers, and bursts are refused."""
 VERSION = "2023-01-01-preview"
 MEASURE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMB])?\b\s*/?\s*(.*)")
 SCALE = {None: 1, "K": 10**3, "M": 10**6, "B": 10**9}
 TERMS = {"1 Year": "reserved-1y-all", "3 Years": "reserved-3y-all"}
+SAVINGS = {"1 Year": "savings-plan-1y-none", "3 Years": "savings-plan-3y-none"}
+
+
+class Saving(msgspec.Struct, frozen=True, rename="camel"):
+    """What an item costs under a savings plan, in the item's unit."""
+
+    retail_price: Decimal
+    term: str
 
 
 class Item(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,6 +64,7 @@ class Item(msgspec.Struct, frozen=True, rename="camel"):
     arm_sku_name: str | None = ""
     reservation_term: str | None = None
     is_primary_meter_region: bool = True
+    savings_plan: tuple[Saving, ...] | None = None
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -74,21 +86,24 @@ def fetch(wants: Sequence[Want], regions: Sequence[str], web: Web) -> Found:
     """The entries for all wants in all regions. Raises `CatalogError`, `TransientError`."""
     found: Found = {}
     answers: dict[str, tuple[list[Item], str]] = {}
+    sizes = Counter((want.ask.list, want.ask.sku) for want in wants)
     for i, want in enumerate(wants):
         for region in want.places(regions):
-            asked = _filter(want, region)
+            many = sizes[want.ask.list, want.ask.sku] > SINGLY_MAX
+            asked = _filter(want, region, many)
             if asked not in answers:
-                answers[asked] = _items(asked, f"Azure {want.ask.list} {region} {want.sku}", web)
+                what = f"Azure {want.ask.list} {region}" + ("" if many else f" {want.sku}")
+                answers[asked] = _items(asked, what, web)
             items, today = answers[asked]
             if entries := listed(items, want, region, today):
                 found[region, i, 0] = entries
     return found
 
 
-def _filter(want: Want, region: str) -> str:
+def _filter(want: Want, region: str, many: bool) -> str:
     terms = {"serviceName": want.ask.list, "armRegionName": _arm(region)}
     for key, values in want.parts[0].where.items():
-        if len(values) == 1 and "*" not in values[0]:
+        if not many and len(values) == 1 and "*" not in values[0]:
             terms[key] = values[0]
     return " and ".join(f"{key} eq '{_quoted(value)}'" for key, value in terms.items())
 
@@ -152,7 +167,21 @@ def listed(items: Sequence[Item], want: Want, region: str, today: str) -> list[E
             for key, group in tiers.items()
         }
     ordered = sorted(tiers.items())
-    return [_entry(commitment, group, today) for (_, commitment), group in ordered if group]
+    entries = [_entry(commitment, group, today) for (_, commitment), group in ordered if group]
+    if want.ask.savings:
+        for (_, commitment), group in ordered:
+            if commitment == ON_DEMAND and len(set(group)) == 1:
+                entries.extend(_saved(group[0], today))
+    return entries
+
+
+def _saved(item: Item, today: str) -> list[Entry]:
+    """The item under each savings plan that it is sold with."""
+    return [
+        _entry(SAVINGS[plan.term], [replace(item, retail_price=plan.retail_price)], today)
+        for plan in item.savings_plan or ()
+        if plan.term in SAVINGS
+    ]
 
 
 def _commitment(item: Item, reserved: bool) -> str:
@@ -168,7 +197,7 @@ def _entry(commitment: str, items: list[Item], today: str) -> Entry:
     where = f"meter {first.meter_id}"
     units, unit = measure(first.unit_of_measure, where)
     since = max(item.effective_start_date[:10] for item in items)
-    whole_term = commitment != ON_DEMAND
+    whole_term = first.type == "Reservation"
     rows = sorted(
         (number(i.tier_minimum_units, where), number(i.retail_price, where)) for i in set(items)
     )

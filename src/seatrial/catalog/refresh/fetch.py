@@ -30,6 +30,7 @@ HOMES = {
 }
 OVERRIDE = "SEATRIAL_PRICES_{}_URL"
 PIECE_BYTES = 1 << 18
+UNREACHED_MAX = 3
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 TOLD_EVERY_BYTES = 32 << 20
 
@@ -46,7 +47,7 @@ class Limits(Value):
     bytes_max: int = 16 << 30
     page_bytes_max: int = 64 << 20
     pages_max: int = 2000
-    attempts: int = 4
+    attempts: int = 6
     wait_s: float = 1.0
     wait_max_s: float = 30.0
 
@@ -113,7 +114,7 @@ class Web:
         limits = self.limits
         try:
             for attempt in stamina.retry_context(
-                on=_wait, attempts=limits.attempts, timeout=None, wait_initial=limits.wait_s,
+                on=_patience(), attempts=limits.attempts, timeout=None, wait_initial=limits.wait_s,
                 wait_max=limits.wait_max_s, wait_jitter=limits.wait_s / 2,
             ):  # fmt: skip
                 with attempt:
@@ -194,10 +195,19 @@ def _port(url: httpx.URL) -> int:
     return url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
 
 
-def _wait(error: Exception) -> bool | float:
-    if isinstance(error, _AgainError):
-        return True if error.wait_s is None else error.wait_s
-    return isinstance(error, httpx.TransportError)
+def _patience() -> Callable[[Exception], bool | float]:
+    """Whether to try again after an error, or after how many seconds."""
+    unreached = 0
+
+    def wait(error: Exception) -> bool | float:
+        nonlocal unreached
+        if isinstance(error, _AgainError):
+            return True if error.wait_s is None else error.wait_s
+        # Nobody there: a person without network is not kept waiting for it.
+        unreached += isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        return isinstance(error, httpx.TransportError) and unreached < UNREACHED_MAX
+
+    return wait
 
 
 def _check_status(response: httpx.Response, url: httpx.URL) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def refresh(
     packaged = load()
     done: list[ProviderRefresh] = []
     errors: list[SeatrialError] = []
-    with write.locked(folder):
+    with contextlib.nullcontext() if dry_run else write.locked(folder):
         for provider in [p for p in PROVIDERS if p in named or not named]:
             if provider == "google" and not named and not environ.get(google.KEY):
                 skipped = f"no API key in {google.KEY}"

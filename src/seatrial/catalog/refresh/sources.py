@@ -52,8 +52,9 @@ class Ask(Value):
     """One price of ours, or one kind of prices when `sku` has `{names}`, and where it stands.
 
     `list` is the AWS offer code, the Azure service name or the Google service id. `reserved` also
-    takes the entry's reservations; `drop_free` leaves the free tier out, which is a matter of the
-    bill line; `everywhere` is a price that holds in all regions (not of AWS).
+    takes the entry's reservations, `savings` its savings plans (of Azure). `drop_free` leaves the
+    free tier out, which is a matter of the bill line; `everywhere` is a price that holds in all
+    regions (not of AWS).
     """
 
     list: str
@@ -62,6 +63,7 @@ class Ask(Value):
     unit: str
     commitment: str = ON_DEMAND
     reserved: bool = False
+    savings: bool = False
     drop_free: bool = False
     everywhere: bool = False
     part: tuple[Part, ...]

@@ -1,0 +1,299 @@
+"""What a person asks to be priced, made a design: region, size and services, or a refusal."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from seatrial.assessor.price import PriceBook, price
+from seatrial.assessor.usage import (
+    BYTES_PER_GIB,
+    Usage,
+    load_balancer_units_hours,
+    surplus_vcpu_hours,
+)
+from seatrial.kernel.design import Attached, Design
+from seatrial.kernel.errors import InputError
+from seatrial.kernel.platform import (
+    HERE,
+    ON_DEMAND,
+    Catalog,
+    ManagedService,
+    Platform,
+    Size,
+)
+from seatrial.kernel.units import COMMITMENT, HOURS_PER_MONTH, MIB_PER_GIB, taken
+from seatrial.kernel.values import Value
+
+HOME = "us-east-1"
+"""Where a design is priced when nobody says where."""
+
+AMOUNT_MAX = Decimal("1e15")
+
+
+class Asked(Value):
+    """What is to be priced: a platform, a size or what it has to hold, and what goes with it."""
+
+    platform: str
+    region: str = ""
+    vcpu: float = 1.0
+    memory_gib: float = 2.0
+    size: str = ""
+    arch: str = "x86_64"
+    replicas: int = 1
+    services: tuple[Attached, ...] = ()
+    commitment: str = ON_DEMAND
+    usage: Usage = Usage()
+
+
+def known_platform(platform_id: str, catalog: Catalog) -> Platform:
+    """The platform of that id; raises `InputError` with the nearest one."""
+    known = [platform.id for platform in catalog.platforms]
+    if platform_id in known:
+        return catalog.platform(platform_id)
+    nearest = difflib.get_close_matches(platform_id, known, n=1)
+    fix = f"did you mean `{nearest[0]}`?" if nearest else f"platforms are: {', '.join(known)}"
+    raise InputError(f"there is no platform {platform_id!r}", fix=fix)
+
+
+def used(asked: Asked, design: Design, platform: Platform) -> Usage:
+    """The stated usage; what follows from it is added where it is not stated itself."""
+    stated = asked.usage
+    hours = stated.replica_hours_month or design.replicas_min * HOURS_PER_MONTH
+    units = stated.load_balancer_units_hours
+    if not units and stated.requests_month:
+        body = stated.egress_gib_month * BYTES_PER_GIB / stated.requests_month
+        rate = stated.requests_month / HOURS_PER_MONTH / 3600
+        units = load_balancer_units_hours(float(rate), float(body))
+    surplus = stated.surplus_vcpu_hours or surplus_vcpu_hours(
+        design, platform, float(stated.cpu_utilisation)
+    )
+    return replace(
+        stated,
+        replica_hours_month=hours,
+        load_balancer_units_hours=units,
+        surplus_vcpu_hours=surplus,
+    )
+
+
+def check_terms(asked: Asked) -> None:
+    """Raise `InputError` when the commitment or the processor is not understood."""
+    if not all(COMMITMENT.fullmatch(terms) for terms in asked.commitment.split("+")):
+        raise InputError(
+            f"unknown commitment {asked.commitment!r}",
+            fix="use on-demand, spot, reserved-1y-none, savings-plan-3y-all, committed-use-1y ...; "
+            "join several with +",
+        )
+    if asked.arch not in ("any", "x86_64", "arm64"):
+        raise InputError(f"unknown processor {asked.arch!r}", fix="use x86_64, arm64 or any")
+
+
+def design_of(
+    asked: Asked, platform: Platform, catalog: Catalog, book: PriceBook, notes: list[str]
+) -> Design:
+    """The design that was asked for, at the cheapest size that holds it.
+
+    `notes` gets a sentence for everything that was rounded or chosen. Raises `InputError`, with
+    what there is, for what cannot be bought.
+    """
+    check_terms(asked)
+    region = region_of(asked.region, platform, catalog, notes)
+    services = tuple(
+        checked(service, catalog.service(platform.provider, service.kind), notes)
+        for service in asked.services
+    )
+    sizes = [size for size in sizes_of(asked, platform) if _runs(size, asked.replicas)]
+    _check_replicas(asked, platform, sizes)
+    designs = [_at(asked, platform, region, size, services) for size in sizes]
+    _check_commitment(asked, platform, designs[0], catalog)
+    chosen = designs[0] if len(designs) == 1 else _cheapest(designs, asked, platform, book)
+    memory_gib = chosen.memory_mib / MIB_PER_GIB
+    if not asked.size and (chosen.vcpu, memory_gib) != (asked.vcpu, asked.memory_gib):
+        notes.append(
+            f"{asked.vcpu:g} vCPU and {asked.memory_gib:g} GiB are sold as {chosen.size}: "
+            f"{chosen.vcpu:g} vCPU, {memory_gib:g} GiB"
+        )
+    return chosen
+
+
+def _at(
+    asked: Asked, platform: Platform, region: str, size: Size, services: tuple[Attached, ...]
+) -> Design:
+    return Design(
+        platform=platform.id,
+        region=region,
+        size=size.name,
+        vcpu=size.vcpu,
+        memory_mib=size.memory_mib,
+        replicas_min=asked.replicas,
+        replicas_max=asked.replicas,
+        workers=1 if platform.kind == "functions" else max(1, int(size.vcpu)),
+        threads=1,
+        servers=asked.replicas if platform.kind == "servers" else 0,
+        arch=size.arch or ("arm64" if asked.arch == "arm64" else "x86_64"),
+        services=services,
+        commitment=asked.commitment,
+    )
+
+
+def _cheapest(designs: list[Design], asked: Asked, platform: Platform, book: PriceBook) -> Design:
+    def cost(design: Design) -> tuple[Decimal, float, int, str]:
+        total = price(design, platform, book, used(asked, design, platform)).monthly_usd
+        unknown = Decimal("Infinity")
+        return (unknown if total is None else total, design.vcpu, design.memory_mib, design.size)
+
+    return min(designs, key=cost)
+
+
+def sizes_of(asked: Asked, platform: Platform) -> list[Size]:
+    """The size of that name, or all that hold what was asked for."""
+    if not platform.sizes:
+        memory_mib = int(asked.memory_gib * MIB_PER_GIB)
+        return [Size(name=asked.size or "own", vcpu=asked.vcpu, memory_mib=memory_mib)]
+    if asked.size:
+        by_name = {size.name: size for size in platform.sizes}
+        if asked.size in by_name:
+            return [by_name[asked.size]]
+        nearest = difflib.get_close_matches(asked.size, by_name, n=3, cutoff=0.4)
+        fix = f"near it: {', '.join(nearest)}" if nearest else f"sizes: {', '.join(by_name)}"
+        raise InputError(f"{platform.id} has no size {asked.size!r}", fix=fix)
+    holds = [
+        size for size in platform.sizes
+        if size.memory_mib >= asked.memory_gib * MIB_PER_GIB
+        and (platform.kind == "functions" or size.vcpu >= asked.vcpu)
+        and (asked.arch == "any" or size.arch in (None, asked.arch))
+        and not size.gpus
+    ]  # fmt: skip
+    if holds:
+        return holds
+    largest = max(platform.sizes, key=lambda s: (s.memory_mib, s.vcpu))
+    raise InputError(
+        f"{platform.id} has no size with {asked.vcpu:g} vCPU and {asked.memory_gib:g} GiB",
+        fix=f"the largest is {largest.name}: {largest.vcpu:g} vCPU, "
+        f"{largest.memory_mib / MIB_PER_GIB:g} GiB; use more replicas or another platform",
+    )
+
+
+def _runs(size: Size, replicas: int) -> bool:
+    return not size.replicas_max or replicas <= size.replicas_max
+
+
+def _check_replicas(asked: Asked, platform: Platform, sizes: list[Size]) -> None:
+    fewest, most = platform.limits.replicas_min, platform.limits.replicas_max
+    if asked.replicas < fewest:
+        raise InputError(
+            f"{platform.id} runs {fewest} replica at least", fix=f"say --replicas {fewest}"
+        )
+    if most is not None and asked.replicas > most.value:
+        raise InputError(
+            f"{platform.id} runs {most.value:g} replicas at most",
+            fix=f"say --replicas {most.value:g}, or take a larger size",
+        )
+    if not sizes:
+        raise InputError(
+            f"{asked.size or 'this size'} does not run {asked.replicas} replicas",
+            fix="take a larger size, or fewer replicas",
+        )
+
+
+def _check_commitment(asked: Asked, platform: Platform, design: Design, catalog: Catalog) -> None:
+    """Each of the terms is one that something of the design can be bought under."""
+    services = [catalog.service(platform.provider, a.kind) for a in design.services]
+    lines = [*platform.bill, *(line for service in services if service for line in service.bill)]
+    families = sorted({family for line in lines for family in line.commitments})
+    for terms in asked.commitment.split("+"):
+        if terms != ON_DEMAND and not taken(terms, tuple(families)):
+            sold = f"sold are: on-demand, {', '.join(families)}" if families else "leave it out"
+            raise InputError(f"{platform.id} is not sold under {terms}", fix=sold)
+
+
+def region_of(wanted: str, platform: Platform, catalog: Catalog, notes: list[str]) -> str:
+    """The region that was asked for; another provider's becomes the nearest one here."""
+    regions = [region.id for region in catalog.provider(platform.provider).regions]
+    if not regions:
+        return wanted or HERE
+    if wanted in regions:
+        return wanted
+    near = catalog.near(platform.provider, wanted or HOME)
+    if near is not None:
+        if wanted:
+            notes.append(f"{platform.id} has no region {wanted}: priced in {near}, the nearest")
+        return near
+    similar = difflib.get_close_matches(wanted, regions, n=1)
+    known = f"known are: {', '.join(regions)}"
+    raise InputError(
+        f"{platform.id} has no prices in a region {wanted!r}",
+        fix=f"did you mean `{similar[0]}`? {known}" if similar else known,
+    )
+
+
+def checked(attached: Attached, service: ManagedService | None, notes: list[str]) -> Attached:
+    """The service with its size found and its options checked.
+
+    Its word may be a size by name, memory such as `4gib` for the smallest size with so much, or
+    nothing for the smallest; a service without sizes takes it as its first option.
+    """
+    if service is None:
+        return attached
+    options, word = dict(attached.options), attached.size
+    if word and not service.sizes and service.options:
+        options = {next(iter(service.options)): word, **options}
+        word = ""
+    if service.sizes:
+        word = _service_size(word, service, attached.kind)
+    for name, value in options.items():
+        _check_option(attached.kind, service, name, value)
+    left = {k: v for k, v in service.options.items() if k not in options}
+    said = [word] if word != attached.size and service.sizes else []
+    said += [f"{key}={value}" for key, value in left.items() if value not in ("0", "")]
+    if said:
+        notes.append(f"{attached.kind} ({service.name}) with {', '.join(said)}")
+    return Attached(kind=attached.kind, size=word, options=options)
+
+
+def _service_size(word: str, service: ManagedService, kind: str) -> str:
+    names = [size.name for size in service.sizes]
+    if word in names:
+        return word
+    memory = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)gib", word.lower())
+    if memory or not word:
+        needed_mib = float(memory.group(1)) * MIB_PER_GIB if memory else 0
+        holds = [size for size in service.sizes if size.memory_mib >= needed_mib]
+        if holds:
+            # ARM first: where both are sold it is the cheaper one.
+            order = min(holds, key=lambda s: (s.memory_mib, s.vcpu, s.arch != "arm64", s.name))
+            return order.name
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.3)
+    raise InputError(
+        f"{kind}: {service.name} has no size {word!r}",
+        fix=f"use one of {', '.join(near or names)}, or memory such as 4gib",
+    )
+
+
+def _check_option(kind: str, service: ManagedService, name: str, value: str) -> None:
+    if name not in service.options:
+        raise InputError(
+            f"{kind}: {service.name} has no option {name!r}",
+            fix=f"options are: {', '.join(service.options)}",
+        )
+    choices = service.choices.get(name, ())
+    if choices and value not in choices:
+        near = difflib.get_close_matches(value, choices, n=5, cutoff=0.3)
+        raise InputError(
+            f"{kind}: {name}={value} is not known",
+            fix=f"use one of {', '.join(near or choices[:20])}",
+        )
+    amounts = {line.meter for line in service.bill}
+    if name in amounts and not _amount(value):
+        raise InputError(f"{kind}: {name}={value} is not an amount", fix="give a number from 0 up")
+
+
+def _amount(value: str) -> bool:
+    try:
+        number = Decimal(value)
+    except ArithmeticError:
+        return False
+    return number.is_finite() and 0 <= number <= AMOUNT_MAX
