@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    # Prices that somebody fetched on this machine must not decide a test.
+    os.environ["SEATRIAL_PRICES_DIR"] = str(Path(__file__).parent / "no-fetched-prices")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -83,6 +83,13 @@ def test_load_balancer_units_follow_from_the_requests() -> None:
     assert line(made, "alb", "lcu-hour") == Decimal("5.840000")
 
 
+def test_a_stated_zero_stays_zero() -> None:
+    usage = Usage(requests_month=Decimal(25 * 3600 * 730))
+    made = quoted(asked(usage=usage, stated=("load_balancer_units_hours", "replica_hours_month")))
+    assert line(made, "alb", "lcu-hour") == 0
+    assert line(made, "fargate", "vcpu-hour-x86_64") == 0
+
+
 def test_sizes_are_rounded_up_and_told() -> None:
     made = quoted(asked(vcpu=0.6, memory_gib=1.5))
     assert (made.design.vcpu, made.design.memory_mib) == (1.0, 2048)

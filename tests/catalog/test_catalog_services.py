@@ -218,7 +218,7 @@ def test_cdn_by_where_the_viewers_are_and_how_much() -> None:
 
 def test_edge_and_security() -> None:
     # A zone 0.50; 2,000 million queries: 400 + 200; two health checks 1.00.
-    assert monthly("dns,queries_month=2000000000,health_checks=2") == exactly("601.50")
+    assert monthly("dns,requests_month=2000000000,health_checks=2") == exactly("601.50")
     # 5 + 10 rules + 10 million x 0.60.
     assert monthly("waf,rules=10,requests_month=10000000") == exactly("21")
     # Two keys, 50,000 requests x 0.03 per 10,000.

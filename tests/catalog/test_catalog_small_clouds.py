@@ -228,7 +228,7 @@ def test_limits_and_what_they_can_do() -> None:
     app = CATALOG.platform("do-app-platform")
     assert app.limits.replicas_max is not None and app.limits.replicas_max.value == 250
     assert app.limits.request_s is None  # none is published but for uploads
-    assert app.scaling.metrics == ("cpu",)
+    assert app.scaling.metrics == ("cpu", "requests", "latency")
     assert [level.value for level in app.availability_percent] == [99.95]
     hybrid = CATALOG.platform("vercel-railway")
     assert hybrid.limits.request_s is not None and hybrid.limits.request_s.value == 300

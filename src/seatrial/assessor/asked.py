@@ -35,7 +35,10 @@ AMOUNT_MAX = Decimal("1e15")
 
 
 class Asked(Value):
-    """What is to be priced: a platform, a size or what it has to hold, and what goes with it."""
+    """What is to be priced: a platform, a size or what it has to hold, and what goes with it.
+
+    `stated` names what was said of the usage, so that a 0 that was said stays one.
+    """
 
     platform: str
     region: str = ""
@@ -47,6 +50,7 @@ class Asked(Value):
     services: tuple[Attached, ...] = ()
     commitment: str = ON_DEMAND
     usage: Usage = Usage()
+    stated: tuple[str, ...] = ()
 
 
 def known_platform(platform_id: str, catalog: Catalog) -> Platform:
@@ -61,21 +65,29 @@ def known_platform(platform_id: str, catalog: Catalog) -> Platform:
 
 def used(asked: Asked, design: Design, platform: Platform) -> Usage:
     """The stated usage; what follows from it is added where it is not stated itself."""
-    stated = asked.usage
-    hours = stated.replica_hours_month or design.replicas_min * HOURS_PER_MONTH
-    units = stated.load_balancer_units_hours
-    if not units and stated.requests_month:
-        body = stated.egress_gib_month * BYTES_PER_GIB / stated.requests_month
-        rate = stated.requests_month / HOURS_PER_MONTH / 3600
-        units = load_balancer_units_hours(float(rate), float(body))
-    surplus = stated.surplus_vcpu_hours or surplus_vcpu_hours(
-        design, platform, float(stated.cpu_utilisation)
-    )
+    usage = asked.usage
+    follows: dict[str, Decimal] = {
+        "replica_hours_month": design.replicas_min * HOURS_PER_MONTH,
+        "load_balancer_units_hours": _units(usage),
+        "surplus_vcpu_hours": surplus_vcpu_hours(design, platform, float(usage.cpu_utilisation)),
+    }
     return replace(
-        stated,
-        replica_hours_month=hours,
-        load_balancer_units_hours=units,
-        surplus_vcpu_hours=surplus,
+        usage,
+        **{
+            name: amount
+            for name, amount in follows.items()
+            if name not in asked.stated and not getattr(usage, name)
+        },
+    )
+
+
+def _units(usage: Usage) -> Decimal:
+    """Load balancer units of so many requests, evenly spread."""
+    if not usage.requests_month:
+        return Decimal(0)
+    body = usage.egress_gib_month * BYTES_PER_GIB / usage.requests_month
+    return load_balancer_units_hours(
+        float(usage.requests_month / HOURS_PER_MONTH / 3600), float(body)
     )
 
 

@@ -58,6 +58,7 @@ def asked(given: Given) -> Asked:
             log_gib_month=amount(given, "logs_gb_month"),
             free_tier=given["free_tier"] or None,
         ),
+        stated=tuple(text.partition("=")[0] for text in given["stated"] or ()),
     )
 
 
