@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 VERSION = "20260911124425"
-PUBLISHED = "2026-09-11T12:44:25Z"
+PUBLISHED = "2026-11-11T12:44:25Z"
 COLUMNS = (
     "SKU", "OfferTermCode", "RateCode", "TermType", "PriceDescription", "EffectiveDate",
     "StartingRange", "EndingRange", "Unit", "PricePerUnit", "Currency", "LeaseContractLength",

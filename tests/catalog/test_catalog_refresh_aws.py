@@ -17,6 +17,7 @@ from seatrial.catalog.refresh.aws import fetch as fetch_lists
 from seatrial.catalog.refresh.fetch import Limits, Web
 from seatrial.catalog.refresh.run import Refresh, refresh
 from seatrial.catalog.refresh.sources import parse, wants
+from seatrial.catalog.rows import COLUMNS
 from seatrial.kernel.errors import CatalogError, InputError, TransientError
 from seatrial.kernel.platform import Price
 
@@ -83,7 +84,7 @@ def test_rows_are_ours_with_source_and_the_list_s_date(server: Any, aws: Any, fo
     (row,) = rows(folder)
     assert (row.service, row.region, row.unit) == ("fargate", "us-east-1", "vCPU-hour")
     assert row.price_usd == Decimal("0.04048")
-    assert row.as_of == "2026-09-11"
+    assert row.as_of == "2026-11-11"
     assert f"AmazonECS/{lists.VERSION}/us-east-1, SKU " in row.source
     (one,) = done.providers
     assert one.rows == 2 and one.written == str(folder / "aws.csv")
@@ -100,6 +101,23 @@ def test_the_loader_lays_them_over_the_packaged(server: Any, aws: Any, folder: P
         if (p.sku, p.region, p.commitment) == ("vcpu-hour-x86_64", "us-east-1", "on-demand")
     ]  # fmt: skip
     assert [p.price_usd for p in found] == [Decimal("0.044")]
+
+
+def test_what_a_later_release_knows_better_is_left_out(folder: Path) -> None:
+    head = ",".join(COLUMNS)
+    row = "aws,fargate,vcpu-hour-x86_64,us-east-1,{unit},0,,on-demand,{usd},,,an older list,{date}"
+
+    def loaded(unit: str, date: str) -> set[Decimal]:
+        folder.mkdir(exist_ok=True)
+        (folder / "aws.csv").write_text(f"{head}\n{row.format(unit=unit, usd='9', date=date)}\n")
+        return {
+            p.price_usd for p in load(refreshed=folder).prices
+            if (p.sku, p.region, p.commitment) == ("vcpu-hour-x86_64", "us-east-1", "on-demand")
+        }  # fmt: skip
+
+    assert loaded("vCPU-hour", "2030-01-01") == {Decimal(9)}
+    assert loaded("vCPU-hour", "2020-01-01") == {Decimal("0.04048")}
+    assert loaded("hour", "2030-01-01") == {Decimal("0.04048")}
 
 
 def test_other_regions_have_a_prefix_in_their_usage_types(
@@ -268,7 +286,7 @@ def swapped(old: bytes, new: bytes) -> Any:
         (without("usageType"), "no column usagetype"),
         (swapped(b"v1.0", b"v2.0"), "in format v1.0"),
         (swapped(b'"AmazonECS"', b'"AmazonEC2"'), "is not the list of AmazonECS"),
-        (swapped(b"2026-09-11T12:44:25Z", b"yesterday"), "is not a date"),
+        (swapped(b"2026-11-11T12:44:25Z", b"yesterday"), "is not a date"),
         (swapped(b"0.0404800000", b"-0.04"), "is not an amount"),
         (swapped(b"0.0404800000", b"NaN"), "is not an amount"),
         (swapped(b"0.0404800000", b"free"), "is not an amount"),

@@ -88,8 +88,8 @@ class Fleet(Value):
     a client sends on one connection, all to the same replica and worker. `queue_max` requests wait
     in a queue at most (0: no limit), and nobody waits longer than `timeout_s`; a client asks again
     `retries` times. A new replica answers `start_s` after it was asked for (platform and boot),
-    and its first `warmup_requests` take `warmup_factor` times as long. `recycle_requests` restarts a
-    worker after so many (0: never).
+    and its first `warmup_requests` take `warmup_factor` times as long. `recycle_requests` restarts
+    a worker after so many (0: never).
     """
 
     replicas_min: int
