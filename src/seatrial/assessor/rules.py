@@ -310,7 +310,7 @@ def bundle_offered(case: Case) -> Found | None:
         return None
     return Found(
         "violated",
-        f"Seatrial compares {case.platform.name}, it does not write its infrastructure yet",
+        f"{case.platform.name} is compared only: its infrastructure cannot be written yet",
         catalogue_proof(case, "bundle.offered"),
     )
 

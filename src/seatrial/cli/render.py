@@ -16,12 +16,13 @@ from seatrial.kernel.assessment import CostLine
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.evidence import LATE_SENDS, LoadEvidence
-from seatrial.kernel.plan import Plan
+from seatrial.kernel.plan import Plan, PlatformVerdict
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.units import plain, usd
 from seatrial.planner.explain import shape
 
 STATES = {"ready": "green", "starting": "yellow", "not-ready": "yellow", "dead": "red"}
+NO_BUNDLE = "bundle.offered"
 VERDICTS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
@@ -46,20 +47,8 @@ def plan(made: Plan) -> None:
         "p95",
         right=("a month", "p95"),
     )
-    for verdict in made.platforms:
-        best = verdict.best
-        if best is None:
-            why = verdict.reasons[0].sentence if verdict.reasons else "no design in this region"
-            shown.add_row(verdict.name, f"[red]no[/red]: {escape(why)}", "", "")
-            continue
-        chosen = made.chosen is not None and best.design == made.chosen.design
-        name = f"[bold green]{verdict.name}[/]" if chosen else verdict.name
-        shown.add_row(
-            name,
-            escape(shape(best.design)),
-            usd(best.bill.monthly_usd),
-            _ms(best.promise.latency_ms_p95),
-        )
+    for verdict in sorted(made.platforms, key=_standing):
+        shown.add_row(*_verdict(made, verdict))
     out.print(shown)
     if made.chosen is None:
         out.print("\n[bold red]No design keeps every rule.[/]")
@@ -70,6 +59,36 @@ def plan(made: Plan) -> None:
     out.print()
     for sentence in made.explanation[:2]:
         out.print(escape(sentence))
+
+
+def _standing(verdict: PlatformVerdict) -> tuple[int, Decimal]:
+    """What would do first, then what is only compared, then what is out; cheapest first."""
+    shown = verdict.best or verdict.nearest
+    cost = shown.bill.monthly_usd if shown else None
+    rank = 0 if verdict.best else 1 if _compared_only(verdict) else 2
+    return (rank, Decimal("Infinity") if cost is None else cost)
+
+
+def _compared_only(verdict: PlatformVerdict) -> bool:
+    """Whether nothing speaks against the platform but that its bundle cannot be written."""
+    return [reason.rule for reason in verdict.reasons] == [NO_BUNDLE]
+
+
+def _verdict(made: Plan, verdict: PlatformVerdict) -> tuple[str, str, str, str]:
+    best, near = verdict.best, verdict.nearest
+    if best is None and near is not None and _compared_only(verdict):
+        cost, p95 = near.bill.monthly_usd, near.promise.latency_ms_p95
+        said = f"[yellow]no bundle yet[/]: {escape(shape(near.design))}"
+        return (verdict.name, said, usd(cost), _ms(p95))
+    if best is None:
+        # That there is no bundle yet says less than what else speaks against it.
+        reasons = sorted(verdict.reasons, key=lambda reason: reason.rule == NO_BUNDLE)
+        why = reasons[0].sentence if reasons else "no design in this region"
+        return (verdict.name, f"[red]no[/red]: {escape(why)}", "", "")
+    chosen = made.chosen is not None and best.design == made.chosen.design
+    name = f"[bold green]{verdict.name}[/]" if chosen else verdict.name
+    cost, p95 = best.bill.monthly_usd, best.promise.latency_ms_p95
+    return (name, escape(shape(best.design)), usd(cost), _ms(p95))
 
 
 def bill_table(title: str, lines: Sequence[CostLine], total: Decimal | None) -> Table:

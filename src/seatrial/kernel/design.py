@@ -8,14 +8,6 @@ from seatrial.kernel.platform import ON_DEMAND
 from seatrial.kernel.values import Value
 
 
-class Database(Value):
-    """A managed PostgreSQL: instance class, storage, and a standby in another zone or none."""
-
-    instance: str
-    storage_gib: int = 20
-    multi_az: bool = False
-
-
 class Attached(Value):
     """A managed service the design uses, by kind, with its size and what is said of its options.
 
@@ -25,6 +17,23 @@ class Attached(Value):
     kind: str
     size: str = ""
     options: dict[str, str] = {}
+
+
+class Database(Value):
+    """A managed PostgreSQL: instance class, storage, and a standby in another zone or none."""
+
+    instance: str
+    storage_gib: int = 20
+    multi_az: bool = False
+
+    @property
+    def attached(self) -> Attached:
+        """The database as the managed service that it is bought as."""
+        options = {
+            "deployment": "multi-az" if self.multi_az else "single-az",
+            "storage_gib": str(self.storage_gib),
+        }
+        return Attached(kind="postgresql", size=self.instance, options=options)
 
 
 class Design(Value):
@@ -56,12 +65,7 @@ class Design(Value):
         """All managed services of the design, the database among them."""
         if self.database is None:
             return self.services
-        options = {
-            "deployment": "multi-az" if self.database.multi_az else "single-az",
-            "storage_gib": str(self.database.storage_gib),
-        }
-        database = Attached(kind="postgresql", size=self.database.instance, options=options)
-        return (database, *self.services)
+        return (self.database.attached, *self.services)
 
     @property
     def id(self) -> str:

@@ -8,13 +8,13 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from seatrial.assessor.price import PriceBook, price
+from seatrial.assessor.price import PriceBook, bill_amount, price, service_amounts
 from seatrial.assessor.rules import memory_needed_mib
 from seatrial.assessor.space import Count, Shape, counts_of, shapes_of
 from seatrial.assessor.usage import Usage
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Database, Design
-from seatrial.kernel.platform import HERE, Catalog, Platform, Size
+from seatrial.kernel.platform import HERE, ON_DEMAND, Catalog, ManagedService, Platform, Size
 
 REPLICAS = (1, 2, 3, 4, 6, 8, 12, 16)
 CONCURRENCY = (1, 2, 5, 10, 20, 50, 100)
@@ -26,18 +26,34 @@ DATABASE_MIB = 2048
 needs; a larger one is a decision for people who know their data."""
 
 
-def _databases(catalog: Catalog, provider: str) -> Iterator[Database | None]:
-    """No database; and the smallest that will do, alone and with a standby."""
+def _databases(
+    catalog: Catalog, provider: str, region: str, book: PriceBook
+) -> Iterator[Database | None]:
+    """No database; and the smallest that will do and has a price, alone and with a standby."""
     yield None
     service = catalog.service(provider, "postgresql")
-    sizes = [size for size in service.sizes if size.memory_mib >= DATABASE_MIB] if service else []
-    if not sizes:
+    if service is None:
         return
-    # ARM first: where both are sold it is the cheaper one.
-    smallest = min(sizes, key=lambda s: (s.memory_mib, s.vcpu, s.arch != "arm64", s.name))
-    yield Database(instance=smallest.name, multi_az=False)
-    if service and "multi-az" in service.choices.get("deployment", ()):
-        yield Database(instance=smallest.name, multi_az=True)
+    deployments = service.choices.get("deployment", ("single-az",))
+    for deployment in (d for d in ("single-az", "multi-az") if d in deployments):
+        # ARM first: where both are sold it is the cheaper one.
+        for size in sorted(
+            (size for size in service.sizes if size.memory_mib >= DATABASE_MIB),
+            key=lambda s: (s.memory_mib, s.vcpu, s.arch != "arm64", s.name),
+        ):
+            database = Database(instance=size.name, multi_az=deployment == "multi-az")
+            if _priced(database, service, region, book):
+                yield database
+                break
+
+
+def _priced(database: Database, service: ManagedService, region: str, book: PriceBook) -> bool:
+    attached = database.attached
+    return not any(
+        bill_amount(amount, line.provider or service.provider, region, book)[1]
+        for line in service.bill
+        for amount in service_amounts(line, attached, service, ON_DEMAND, Usage())
+    )
 
 
 def _useful(
@@ -118,7 +134,7 @@ def designs(
         if region is None:
             continue
         counts = CONCURRENCY if platform.kind == "functions" else REPLICAS
-        databases = tuple(_databases(catalog, platform.provider))
+        databases = tuple(_databases(catalog, platform.provider, region, book))
         for shape in _useful(platform, region, memory_mib_worker, book):
             for count in counts_of(platform, counts):
                 if shape.replicas_max and count.replicas_max > shape.replicas_max:

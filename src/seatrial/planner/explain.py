@@ -38,7 +38,7 @@ def _why(chosen: Assessment, name: str, feasible: int, considered: int) -> list[
 
 def _others(chosen: Assessment, verdicts: tuple[PlatformVerdict, ...]) -> list[str]:
     lines = []
-    for verdict in verdicts:
+    for verdict in sorted(verdicts, key=_distance):
         if verdict.platform == chosen.design.platform:
             continue
         if verdict.best is not None:
@@ -50,6 +50,11 @@ def _others(chosen: Assessment, verdicts: tuple[PlatformVerdict, ...]) -> list[s
         else:
             lines.append(_why_not(verdict))
     return lines
+
+
+def _distance(verdict: PlatformVerdict) -> tuple[bool, int]:
+    """What would do first, then what fewest rules speak against."""
+    return (verdict.best is None, len(verdict.reasons))
 
 
 def _why_not(verdict: PlatformVerdict) -> str:
@@ -68,6 +73,6 @@ def explain(
     feasible = sum(verdict.feasible for verdict in verdicts)
     if chosen is None:
         head = f"No design of {considered} considered keeps every rule."
-        return (head, *(_why_not(verdict) for verdict in verdicts))
+        return (head, *(_why_not(verdict) for verdict in sorted(verdicts, key=_distance)))
     name = next(v.name for v in verdicts if v.platform == chosen.design.platform)
     return (*_why(chosen, name, feasible, considered), *_others(chosen, verdicts))

@@ -26,6 +26,10 @@ from seatrial.reporter.words import (
 )
 
 
+SENTENCES_SHOWN = 6
+"""The decision and the platforms that came nearest; the comparison has them all."""
+
+
 def decision(plan: Plan, evidence: LoadEvidence | None, refs: References) -> Decision:
     """Page one, for a plan with a chosen design or without."""
     verdict, tone = _verdict(plan, evidence)
@@ -33,7 +37,12 @@ def decision(plan: Plan, evidence: LoadEvidence | None, refs: References) -> Dec
     why_refs = (
         () if chosen is None else (*bill_refs(refs, chosen.bill), *promise_refs(refs, chosen))
     )
-    sentences = [Cell(text=stop(sentence)) for sentence in plan.explanation if sentence.strip()]
+    told = [sentence for sentence in plan.explanation if sentence.strip()]
+    sentences = [Cell(text=stop(sentence)) for sentence in told[:SENTENCES_SHOWN]]
+    if left := len(told) - len(sentences):
+        sentences.append(
+            Cell(text=f"Of {count(left, 'platform')} more the comparison says why not.")
+        )
     if sentences and why_refs:
         sentences[-1] = Cell(text=sentences[-1].text, refs=why_refs)
     return Decision(
