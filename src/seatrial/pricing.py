@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from seatrial import pricelists
 from seatrial.assessor.asked import (
+    ARCH,
     Asked,
     check_terms,
     checked,
@@ -21,7 +22,6 @@ from seatrial.assessor.compare import compare as offers_of
 from seatrial.assessor.outlook import Term
 from seatrial.assessor.price import PriceBook
 from seatrial.assessor.quote import quote
-from seatrial.assessor.space import Arch
 from seatrial.assessor.usage import Usage
 from seatrial.catalog.load import load
 from seatrial.catalog.own import FILE, NOTHING_OWN, Own, machine, read_own
@@ -66,9 +66,6 @@ def _side(asked: Asked, known: Catalog, book: PriceBook) -> Side:
     return Side(design=design, platform=platform, usage=used(asked, design, platform))
 
 
-_ARCH: dict[str, Arch | None] = {"x86_64": "x86_64", "arm64": "arm64", "any": None}
-
-
 class Comparison(Value):
     """Every platform and region with what one design needs, cheapest first."""
 
@@ -102,7 +99,7 @@ def _offers(asked: Asked, known: Catalog, provider: Provider) -> tuple[Offer, ..
         int(asked.memory_gib * MIB_PER_GIB),
         asked.replicas,
         usage,
-        arch=_ARCH[asked.arch],
+        arch=ARCH[asked.arch],
         commitments=tuple(dict.fromkeys((ON_DEMAND, asked.commitment))),
         services=tuple(services),
         regions=(region,) if region else (),

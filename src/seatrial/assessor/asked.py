@@ -9,6 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from seatrial.assessor.price import PriceBook, price
+from seatrial.assessor.space import Arch, Shape, counts_of, shaped, shapes_of
 from seatrial.assessor.usage import (
     BYTES_PER_GIB,
     Usage,
@@ -30,6 +31,9 @@ from seatrial.kernel.values import Value
 
 HOME = "us-east-1"
 """Where a design is priced when nobody says where."""
+
+ARCH: dict[str, Arch | None] = {"x86_64": "x86_64", "arm64": "arm64", "any": None}
+"""Processors by what people say; none for whichever is cheaper."""
 
 AMOUNT_MAX = Decimal("1e15")
 
@@ -99,7 +103,7 @@ def check_terms(asked: Asked) -> None:
             fix="use on-demand, spot, reserved-1y-none, savings-plan-3y-all, committed-use-1y ...; "
             "join several with +",
         )
-    if asked.arch not in ("any", "x86_64", "arm64"):
+    if asked.arch not in ARCH:
         raise InputError(f"unknown processor {asked.arch!r}", fix="use x86_64, arm64 or any")
 
 
@@ -117,9 +121,13 @@ def design_of(
         checked(service, catalog.service(platform.provider, service.kind), notes)
         for service in asked.services
     )
-    sizes = [size for size in sizes_of(asked, platform) if _runs(size, asked.replicas)]
-    _check_replicas(asked, platform, sizes)
-    designs = [_at(asked, platform, region, size, services) for size in sizes]
+    shapes = [s for s in shapes_for(asked, platform) if _runs(s, asked.replicas)]
+    _check_replicas(asked, platform, shapes)
+    (count,) = counts_of(platform, (asked.replicas,))
+    designs = [
+        shaped(platform, region, shape, count, commitment=asked.commitment, services=services)
+        for shape in shapes
+    ]
     _check_commitment(asked, platform, designs[0], catalog)
     chosen = designs[0] if len(designs) == 1 else _cheapest(designs, asked, platform, book)
     memory_gib = chosen.memory_mib / MIB_PER_GIB
@@ -131,26 +139,6 @@ def design_of(
     return chosen
 
 
-def _at(
-    asked: Asked, platform: Platform, region: str, size: Size, services: tuple[Attached, ...]
-) -> Design:
-    return Design(
-        platform=platform.id,
-        region=region,
-        size=size.name,
-        vcpu=size.vcpu,
-        memory_mib=size.memory_mib,
-        replicas_min=asked.replicas,
-        replicas_max=asked.replicas,
-        workers=1 if platform.kind == "functions" else max(1, int(size.vcpu)),
-        threads=1,
-        servers=asked.replicas if platform.kind == "servers" else 0,
-        arch=size.arch or ("arm64" if asked.arch == "arm64" else "x86_64"),
-        services=services,
-        commitment=asked.commitment,
-    )
-
-
 def _cheapest(designs: list[Design], asked: Asked, platform: Platform, book: PriceBook) -> Design:
     def cost(design: Design) -> tuple[Decimal, float, int, str]:
         total = price(design, platform, book, used(asked, design, platform)).monthly_usd
@@ -160,24 +148,25 @@ def _cheapest(designs: list[Design], asked: Asked, platform: Platform, book: Pri
     return min(designs, key=cost)
 
 
-def sizes_of(asked: Asked, platform: Platform) -> list[Size]:
+def shapes_for(asked: Asked, platform: Platform) -> list[Shape]:
     """The size of that name, or all that hold what was asked for."""
     if not platform.sizes:
         memory_mib = int(asked.memory_gib * MIB_PER_GIB)
-        return [Size(name=asked.size or "own", vcpu=asked.vcpu, memory_mib=memory_mib)]
+        own = Size(name=asked.size or "own", vcpu=asked.vcpu, memory_mib=memory_mib)
+        return list(shapes_of(replace(platform, sizes=(own,))))[:1]
     if asked.size:
-        by_name = {size.name: size for size in platform.sizes}
-        if asked.size in by_name:
-            return [by_name[asked.size]]
-        nearest = difflib.get_close_matches(asked.size, by_name, n=3, cutoff=0.4)
-        fix = f"near it: {', '.join(nearest)}" if nearest else f"sizes: {', '.join(by_name)}"
+        named = [shape for shape in shapes_of(platform) if shape.size == asked.size]
+        if named:
+            return [shape for shape in named if shape.arch == asked.arch] or named
+        names = [size.name for size in platform.sizes]
+        nearest = difflib.get_close_matches(asked.size, names, n=3, cutoff=0.4)
+        fix = f"near it: {', '.join(nearest)}" if nearest else f"sizes: {', '.join(names)}"
         raise InputError(f"{platform.id} has no size {asked.size!r}", fix=fix)
     holds = [
-        size for size in platform.sizes
-        if size.memory_mib >= asked.memory_gib * MIB_PER_GIB
-        and (platform.kind == "functions" or size.vcpu >= asked.vcpu)
-        and (asked.arch == "any" or size.arch in (None, asked.arch))
-        and not size.gpus
+        shape for shape in shapes_of(platform, ARCH[asked.arch])
+        if shape.memory_mib >= asked.memory_gib * MIB_PER_GIB
+        and (platform.kind == "functions" or shape.vcpu >= asked.vcpu)
+        and not shape.gpus
     ]  # fmt: skip
     if holds:
         return holds
@@ -189,11 +178,11 @@ def sizes_of(asked: Asked, platform: Platform) -> list[Size]:
     )
 
 
-def _runs(size: Size, replicas: int) -> bool:
-    return not size.replicas_max or replicas <= size.replicas_max
+def _runs(shape: Shape, replicas: int) -> bool:
+    return not shape.replicas_max or replicas <= shape.replicas_max
 
 
-def _check_replicas(asked: Asked, platform: Platform, sizes: list[Size]) -> None:
+def _check_replicas(asked: Asked, platform: Platform, shapes: list[Shape]) -> None:
     fewest, most = platform.limits.replicas_min, platform.limits.replicas_max
     if asked.replicas < fewest:
         raise InputError(
@@ -204,7 +193,7 @@ def _check_replicas(asked: Asked, platform: Platform, sizes: list[Size]) -> None
             f"{platform.id} runs {most.value:g} replicas at most",
             fix=f"say --replicas {most.value:g}, or take a larger size",
         )
-    if not sizes:
+    if not shapes:
         raise InputError(
             f"{asked.size or 'this size'} does not run {asked.replicas} replicas",
             fix="take a larger size, or fewer replicas",

@@ -47,6 +47,7 @@ class Shape(NamedTuple):
     workers: int = 1
     threads: int = THREADS
     replicas_max: int = 0
+    gpus: int = 0
 
 
 class Count(NamedTuple):
@@ -98,22 +99,44 @@ class Space(Value):
         """The design at an index, complete, so that `price` can be asked for it."""
         shape, count = self.shapes[index[SIZE]], self.counts[index[REPLICAS]]
         chosen = map(tuple.__getitem__, self.slots, index[SLOTS:])
-        return Design(
-            platform=self.platform.id,
-            region=self.region,
-            size=shape.size,
-            vcpu=shape.vcpu,
-            memory_mib=shape.memory_mib,
-            arch=shape.arch,
-            workers=shape.workers,
-            threads=shape.threads,
-            replicas_min=count.replicas_min,
-            replicas_max=count.replicas_max,
-            servers=count.servers,
+        return shaped(
+            self.platform,
+            self.region,
+            shape,
+            count,
             commitment=self.commitments[index[COMMITMENT]],
             database=self.databases[index[DATABASE]],
             services=tuple(filter(None, chosen)),
         )
+
+
+def shaped(
+    platform: Platform,
+    region: str,
+    shape: Shape,
+    count: Count,
+    *,
+    commitment: str = ON_DEMAND,
+    database: Database | None = None,
+    services: tuple[Attached, ...] = (),
+) -> Design:
+    """The design of so many replicas of a shape."""
+    return Design(
+        platform=platform.id,
+        region=region,
+        size=shape.size,
+        vcpu=shape.vcpu,
+        memory_mib=shape.memory_mib,
+        arch=shape.arch,
+        workers=shape.workers,
+        threads=shape.threads,
+        replicas_min=count.replicas_min,
+        replicas_max=count.replicas_max,
+        servers=count.servers,
+        commitment=commitment,
+        database=database,
+        services=services,
+    )
 
 
 def shapes_of(platform: Platform, arch: Arch | None = None) -> tuple[Shape, ...]:
@@ -130,6 +153,7 @@ def shapes_of(platform: Platform, arch: Arch | None = None) -> tuple[Shape, ...]
             processor,
             *_processes(platform.kind, size),
             size.replicas_max,
+            size.gpus,
         )
         for size in platform.sizes
         for processor in _archs(platform, size)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from seatrial.assessor.price import PriceBook, bill_amount, price, service_amounts
 from seatrial.assessor.rules import memory_needed_mib
-from seatrial.assessor.space import Count, Shape, counts_of, shapes_of
+from seatrial.assessor.space import Shape, counts_of, shaped, shapes_of
 from seatrial.assessor.usage import Usage
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Database, Design
@@ -65,8 +65,7 @@ def _useful(
     instance types the cheapest few are looked at, because their processors differ. Sizes with
     GPUs are for models, and images are built for x86.
     """
-    with_gpus = {size.name for size in platform.sizes if size.gpus}
-    shapes = [s for s in shapes_of(platform, "x86_64") if s.size not in with_gpus]
+    shapes = [shape for shape in shapes_of(platform, "x86_64") if not shape.gpus]
     for _, group in groupby(sorted(shapes, key=lambda s: (s.vcpu, s.memory_mib)), _vcpu):
         same = list(group)
         fits = [
@@ -90,30 +89,11 @@ def _cost(
     (one,) = counts_of(platform, (1,))
 
     def cost(shape: Shape) -> tuple[Decimal, str]:
-        total = price(_design(platform, region, shape, one, None), platform, book, Usage())
+        total = price(shaped(platform, region, shape, one), platform, book, Usage())
         unknown = Decimal("Infinity")
         return (unknown if total.monthly_usd is None else total.monthly_usd, shape.size)
 
     return cost
-
-
-def _design(
-    platform: Platform, region: str, shape: Shape, count: Count, database: Database | None
-) -> Design:
-    return Design(
-        platform=platform.id,
-        region=region,
-        size=shape.size,
-        vcpu=shape.vcpu,
-        memory_mib=shape.memory_mib,
-        replicas_min=count.replicas_min,
-        replicas_max=count.replicas_max,
-        workers=shape.workers,
-        threads=shape.threads,
-        servers=count.servers,
-        arch=shape.arch,
-        database=database,
-    )
 
 
 def designs(
@@ -128,7 +108,7 @@ def designs(
         if not platform.sizes:
             (own,) = shapes_of(replace(platform, sizes=(machine,)), "x86_64")
             for count in counts_of(platform, REPLICAS[:3]):
-                yield _design(platform, HERE, own, count, None)
+                yield shaped(platform, HERE, own, count)
             continue
         region = catalog.near(platform.provider, demand.region)
         if region is None:
@@ -140,4 +120,4 @@ def designs(
                 if shape.replicas_max and count.replicas_max > shape.replicas_max:
                     continue
                 for database in databases:
-                    yield _design(platform, region, shape, count, database)
+                    yield shaped(platform, region, shape, count, database=database)
