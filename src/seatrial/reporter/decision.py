@@ -25,7 +25,6 @@ from seatrial.reporter.words import (
     stop,
 )
 
-
 SENTENCES_SHOWN = 6
 """The decision and the platforms that came nearest; the comparison has them all."""
 
