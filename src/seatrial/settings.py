@@ -18,6 +18,7 @@ from seatrial.kernel.demand import (
     Budget,
     Demand,
     DeploySettings,
+    Event,
     MachineSettings,
     Settings,
     Slo,
@@ -31,6 +32,18 @@ LIMIT_BYTES = 1024**2
 DATE = r"\d{4}-\d\d-\d\d"
 
 
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class EventSection(Value):
+    """One entry of [demand] events: every week from that hour of that day on."""
+
+    day: str
+    hour: float
+    duration_h: float
+    factor: float
+
+
 class DemandSection(Value):
     """[demand] as written: `hourly_weights` is the name of a shape or 24 numbers."""
 
@@ -38,6 +51,10 @@ class DemandSection(Value):
     hourly_weights: str | tuple[float, ...] = "evening"
     route_weights: dict[str, float] = {}
     region: str = Demand().region
+    growth_year: float = 1.0
+    dispersion_1s: float = 1.0
+    dispersion_60s: float = 1.0
+    events: tuple[EventSection, ...] = ()
 
 
 SECTIONS: dict[str, type[Value]] = {
@@ -53,8 +70,11 @@ SECTIONS: dict[str, type[Value]] = {
 def read(app_dir: Path) -> Settings:
     """The app's seatrial.toml; all defaults when there is none."""
     path = app_dir / FILE
-    if not path.exists():
-        return Settings()
+    return read_file(path) if path.exists() else Settings()
+
+
+def read_file(path: Path) -> Settings:
+    """Settings from a file in the form of seatrial.toml."""
     data = read_limited(path, LIMIT_BYTES)
     try:
         return parse(data.decode(), str(path))
@@ -82,6 +102,10 @@ def parse(text: str, where: str = FILE) -> Settings:
                 requests_per_day=asked.requests_per_day,
                 hourly_weights=_shape(asked.hourly_weights, text, where),
                 route_weights=asked.route_weights,
+                growth_year=asked.growth_year,
+                dispersion_1s=asked.dispersion_1s,
+                dispersion_60s=asked.dispersion_60s,
+                events=tuple(_event(event, text, where) for event in asked.events),
             ),
             slo=parts["slo"],
             budget=parts["budget"],
@@ -151,6 +175,25 @@ def _shape(weights: str | tuple[float, ...], text: str, where: str) -> tuple[flo
     return weights
 
 
+def _event(event: EventSection, text: str, where: str) -> Event:
+    place = _at(where, text, "events")
+    if event.day not in DAYS:
+        raise _unknown(f"events day = {event.day!r}", event.day, list(DAYS), text, place)
+    sizes = (event.hour, event.duration_h, event.factor)
+    good = all(math.isfinite(size) for size in sizes) and 0 <= event.hour < 24
+    if not good or not 0 < event.duration_h <= 168 or not 0 <= event.factor <= 1e6:
+        raise SettingsError(
+            "an event has an hour from 0 up to 24, a duration_h above 0 and a factor from 0 up",
+            where=place,
+            fix='write events = [{ day = "saturday", hour = 15, duration_h = 2, factor = 20 }]',
+        )
+    return Event(
+        hour=24 * DAYS.index(event.day) + event.hour,
+        duration_h=event.duration_h,
+        factor=event.factor,
+    )
+
+
 def _check_ranges(settings: Settings, text: str, where: str) -> None:
     traffic, slo, deploy = settings.demand.traffic, settings.demand.slo, settings.deploy
     cost, budget = settings.machine.cost_usd_month, settings.demand.budget.cost_usd_month
@@ -162,6 +205,9 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
             and (not traffic.route_weights or sum(traffic.route_weights.values()) > 0),
             "numbers from 0 up, one above 0",
         ),
+        ("growth_year", 0 < traffic.growth_year <= 1e4, "more than 0"),
+        ("dispersion_1s", 1 <= traffic.dispersion_1s <= 1e6, "1 or more"),
+        ("dispersion_60s", 1 <= traffic.dispersion_60s <= 1e6, "1 or more"),
         ("availability_percent", 0 < slo.availability_percent < 100, "above 0 and below 100"),
         ("latency_ms_p95", 0 < slo.latency_ms_p95 < math.inf, "more than 0"),
         (

@@ -13,6 +13,7 @@ VERBS = {
     "profile": "What is this app? Read it from its source; --measure also boots it.",
     "price": "What does one design cost, line by line? Years, break-even, comparison.",
     "prices": "Which prices are in force, how old are they? `prices refresh`.",
+    "simulate": "Would it hold? A design's latency, errors, scaling and availability.",
     "plan": "Where should it run, and for how much? Ranked designs and a report.",
     "bundle": "Write the Dockerfile and Terraform of the chosen design, and check them.",
     "deploy": "Run the app on this machine: replicas behind a proxy.",

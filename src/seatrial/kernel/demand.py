@@ -15,12 +15,29 @@ SHAPES: dict[str, tuple[float, ...]] = {
 }
 
 
+class Event(Value):
+    """Traffic is `factor` times the usual from `hour` (0 to 168, from Monday midnight) on."""
+
+    hour: float
+    duration_h: float
+    factor: float
+
+
 class Traffic(Value):
-    """How much is asked: `requests_per_day` spread over the 24 `hourly_weights`."""
+    """How much is asked: `requests_per_day` spread over the 24 `hourly_weights`.
+
+    `growth_year` is how many times as much it is after a year. `dispersion_1s` and `dispersion_60s`
+    are variance over mean of the requests counted in seconds and in minutes: 1 when they come
+    independently, more when they come in bursts.
+    """
 
     requests_per_day: float = 20_000.0
     hourly_weights: tuple[float, ...] = SHAPES["evening"]
     route_weights: dict[str, float] = {}
+    growth_year: float = 1.0
+    dispersion_1s: float = 1.0
+    dispersion_60s: float = 1.0
+    events: tuple[Event, ...] = ()
 
     @property
     def peak_rps(self) -> float:

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from seatrial.kernel.demand import Event
 from seatrial.kernel.values import Value
+
+__all__ = ["Event"]
 
 PolicyKind = Literal[
     "fixed", "target-tracking", "step", "hpa", "knative", "per-request", "cloud-run"
 ]
 Balancer = Literal["round-robin", "least-outstanding", "random"]
-
-
-class Event(Value):
-    """Traffic is `factor` times the usual from `hour` (0 to 168, from Monday midnight) on."""
-
-    hour: float
-    duration_h: float
-    factor: float
 
 
 class Arrivals(Value):
@@ -140,8 +135,24 @@ class FailureOutlook(Value):
     source: str
 
 
+class Recovery(Value):
+    """After a loss: how long until it answers again, and how much of the data is gone.
+
+    `rpo_s` is none when nothing can be restored.
+    """
+
+    name: str
+    rto_s: float
+    rpo_s: float | None
+    how: str
+
+
 class Simulation(Value):
-    """What a design would do under a demand, by the tier named in `method`."""
+    """What a design would do under a demand, by the tiers named in `method`.
+
+    Latency, errors and replica-hours are those of the first week, without rare events;
+    `availability_percent` is that of a year with them.
+    """
 
     design: str
     method: str
@@ -157,4 +168,5 @@ class Simulation(Value):
     worst: HourOutlook
     week: tuple[HourOutlook, ...]
     failures: tuple[FailureOutlook, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
     assumptions: tuple[str, ...] = ()

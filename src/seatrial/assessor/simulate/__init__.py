@@ -1,0 +1,1 @@
+"""The simulator: what a design would do under a demand, with intervals."""

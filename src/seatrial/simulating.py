@@ -1,0 +1,105 @@
+"""A design by its name, simulated under the demand of its app."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from seatrial import settings, traces
+from seatrial.assessor.asked import known_platform
+from seatrial.assessor.assess import Question, question
+from seatrial.assessor.space import Count, shaped, shapes_of
+from seatrial.kernel.demand import Demand
+from seatrial.kernel.design import Database, Design
+from seatrial.kernel.errors import InputError
+from seatrial.kernel.platform import Catalog, Platform, Size
+from seatrial.kernel.simulation import Arrivals, Simulation
+from seatrial.kernel.workload import Workload
+
+NAME = re.compile(
+    r"(?P<platform>[^/]+)/(?P<region>[^/]+)/(?P<size>.+?)x(?P<least>\d{1,5})(-(?P<most>\d{1,5}))?"
+    r"(on(?P<servers>\d{1,5}))?(\+(?P<database>[^+/]+))?"
+)
+FORM = "write PLATFORM/REGION/SIZExREPLICAS, such as aws-fargate/us-east-1/1vcpu-2gbx2-6"
+
+
+def simulated(
+    workload: Workload,
+    demand: Demand,
+    catalog: Catalog,
+    machine: Size,
+    name: str,
+    seed: int,
+    trace: Path | None,
+    tell: Callable[[str], None],
+) -> Simulation:
+    """What the design of that name would do; a recorded `trace` replaces the demand's arrivals."""
+    asked = question(workload, demand, catalog)
+    design = design_named(name, catalog, machine)
+    arrivals = _recorded(trace, demand, tell) if trace is not None else None
+    tell("loading the simulator; the first time it is compiled, which takes a minute or two")
+    # The compiler of the simulator's kernels: only who simulates waits for it.
+    from seatrial.assessor.simulate.run import simulate
+
+    tell(f"simulating {design.id}")
+    return simulate(_in_region(asked, design), design, seed, arrivals)
+
+
+def demand_of(file: Path) -> Demand:
+    """The demand of a file in the form of seatrial.toml."""
+    if not file.is_file():
+        raise InputError("is no file", where=str(file), fix="name a file like seatrial.toml")
+    return settings.read_file(file).demand
+
+
+def _in_region(asked: Question, design: Design) -> Question:
+    return asked._replace(demand=replace(asked.demand, region=design.region))
+
+
+def _recorded(trace: Path, demand: Demand, tell: Callable[[str], None]) -> Arrivals:
+    tell(f"reading {trace}")
+    found = traces.read(trace)
+    return Arrivals(
+        requests_day=demand.traffic.requests_per_day,
+        weekly_weights=(1.0,) * 168,
+        trace_s=found.times_s,
+    )
+
+
+def design_named(name: str, catalog: Catalog, machine: Size) -> Design:
+    """The design that a name such as `aws-fargate/us-east-1/1vcpu-2gbx2-6` stands for.
+
+    These are the names that a plan gives its designs. Raises `InputError` with what there is.
+    """
+    found = NAME.fullmatch(name)
+    if found is None:
+        raise InputError(f"{name!r} names no design", fix=FORM)
+    platform = known_platform(found["platform"], catalog)
+    _check_region(platform, found["region"], catalog)
+    if not platform.sizes:
+        platform = replace(platform, sizes=(replace(machine, name=found["size"]),))
+    shapes = {shape.size: shape for shape in shapes_of(platform, "x86_64")}
+    if found["size"] not in shapes:
+        raise InputError(
+            f"{platform.id} has no size {found['size']!r}", fix=f"sizes: {', '.join(shapes)}"
+        )
+    least = int(found["least"])
+    most = int(found["most"] or least)
+    if least > most or most < 1:
+        raise InputError(f"{least} to {most} replicas are none", where=name, fix=FORM)
+    servers = int(found["servers"] or (least if platform.kind == "servers" else 0))
+    database = None
+    if found["database"]:
+        instance = found["database"].removesuffix("-multi-az")
+        database = Database(instance=instance, multi_az=instance != found["database"])
+    count = Count(least, most, servers)
+    return shaped(platform, found["region"], shapes[found["size"]], count, database=database)
+
+
+def _check_region(platform: Platform, region: str, catalog: Catalog) -> None:
+    known = [one.id for one in catalog.provider(platform.provider).regions]
+    if known and region not in known:
+        raise InputError(f"{platform.id} has no region {region!r}", fix=f"use {', '.join(known)}")
