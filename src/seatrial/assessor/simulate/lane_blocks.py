@@ -65,7 +65,7 @@ def _deal(place, setting, times, pick, before, first, numbers, counts):
 
 
 @part
-def _load(place, sums, setting, law, omega, now, home, asked, slots, base, first, real, whole):  # fmt: skip
+def _load(place, sums, setting, law, omega, now, home, asked, slots, base, first, real, whole):
     """Copy a run's queues to the columns from `first` on, with what the hot loops need of it."""
     columns = place[fleet.READY] * setting[fleet.QUEUES]
     others = 0.0
