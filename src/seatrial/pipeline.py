@@ -86,7 +86,7 @@ class Pipeline:
 
     def bundle(self) -> Bundle:
         """Write and check the files of the chosen design."""
-        decided, workload = self._decided(), self.project.load("workload", Workload)
+        decided, workload = self.decided(), self.project.load("workload", Workload)
         if decided.chosen is None:
             raise MissingStageError(
                 "no design keeps every rule, so there is nothing to bundle",
@@ -124,7 +124,7 @@ class Pipeline:
 
     def trial_load(self, *, seed: int, duration_s: float) -> LoadEvidence:
         """Load what is deployed at the peak rate, as far as this machine carries it."""
-        decided, workload = self._decided(), self.project.load("workload", Workload)
+        decided, workload = self.decided(), self.project.load("workload", Workload)
         running = self.engine.status()
         if running is None or not running.serving:
             raise MissingStageError(
@@ -178,7 +178,7 @@ class Pipeline:
             url=url if keep else "",
         )
 
-    def _decided(self) -> Plan:
+    def decided(self) -> Plan:
         """The current plan, made anew when the app or its settings changed since."""
         workload, known = self.profile(measured=False), self.project.find("plan", Plan)
         if known is None or known.demand != self.settings.demand:

@@ -81,7 +81,7 @@ def in_force(
     app_dir: Path, today: date, *, provider: str = "", service: str = "", region: str = ""
 ) -> PriceList:
     """The prices in force for an app, filtered; `InputError` when a filter matches nothing."""
-    own = _own(app_dir)
+    own = own_of(app_dir / FILE)
     packaged, over = set(load().prices), set(own.prices)
     rows = tuple(
         InForce(price=price, layer=_layer(price, packaged, over), age_days=_age(price, today))
@@ -123,9 +123,9 @@ def refresh(
     return refresh(providers, folder(), os.environ, tell, accept=accept, dry_run=dry_run)
 
 
-def _own(app_dir: Path) -> Own:
-    path = app_dir / FILE
-    return read_own(path) if path.is_file() else NOTHING_OWN
+def own_of(path: Path) -> Own:
+    """What the user states in that file; nothing when there is none."""
+    return read_own(path) if path.exists() else NOTHING_OWN
 
 
 def _layer(price: Price, packaged: set[Price], own: set[Price]) -> Layer:

@@ -24,7 +24,7 @@ from seatrial.assessor.price import PriceBook
 from seatrial.assessor.quote import quote
 from seatrial.assessor.usage import Usage
 from seatrial.catalog.load import load
-from seatrial.catalog.own import FILE, NOTHING_OWN, Own, machine, read_own
+from seatrial.catalog.own import FILE, NOTHING_OWN, Own, machine
 from seatrial.kernel.demand import MachineSettings
 from seatrial.kernel.design import Design
 from seatrial.kernel.errors import InputError
@@ -44,7 +44,7 @@ def catalog(own_file: Path | None, stated: MachineSettings | None = None) -> Cat
 
     `own_file` is read when it exists; `stated` is what seatrial.toml says of this machine.
     """
-    own = read_own(own_file) if own_file is not None and own_file.exists() else NOTHING_OWN
+    own = pricelists.own_of(own_file) if own_file is not None else NOTHING_OWN
     if stated is not None:
         own = Own(prices=(*own.prices, *machine(stated)), discounts=own.discounts)
     return load(own, pricelists.refreshed_folder())
@@ -56,13 +56,13 @@ def price(asked: Asked, term: Term, known: Catalog, against: Asked | None, users
     made = quote(asked, known, book, term)
     if against is None:
         return made
-    sides = [_side(one, known, book) for one in (asked, against)]
-    return replace(made, break_even=break_even(sides[0], sides[1], book, users))
+    other = design_of(against, known_platform(against.platform, known), known, book, [])
+    sides = (_side(asked, made.design, known), _side(against, other, known))
+    return replace(made, break_even=break_even(*sides, book, users))
 
 
-def _side(asked: Asked, known: Catalog, book: PriceBook) -> Side:
-    platform = known_platform(asked.platform, known)
-    design = design_of(asked, platform, known, book, [])
+def _side(asked: Asked, design: Design, known: Catalog) -> Side:
+    platform = known.platform(design.platform)
     return Side(design=design, platform=platform, usage=used(asked, design, platform))
 
 

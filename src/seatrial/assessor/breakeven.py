@@ -94,7 +94,7 @@ def _counts(users: Users) -> list[int]:
 
 def _point(sides: tuple[Side, Side], book: PriceBook, users: Users, count: int) -> UserCost:
     sized = [_sized(side, users, count) for side in sides]
-    bills = [_cost(side, book, users, count) for side in sides]
+    bills = [_cost(side, book, users, count, n) for side, n in zip(sides, sized, strict=True)]
     return UserCost(
         daily_users=count, replicas=(sized[0], sized[1]), monthly_usd=(bills[0], bills[1])
     )
@@ -111,10 +111,9 @@ def _sized(side: Side, users: Users, count: int) -> int:
     return max(side.design.replicas_min, math.ceil(busy / (side.design.vcpu * UTILISATION)))
 
 
-def _cost(side: Side, book: PriceBook, users: Users, count: int) -> Decimal | None:
+def _cost(side: Side, book: PriceBook, users: Users, count: int, replicas: int) -> Decimal | None:
     requests = count * users.requests_day * DAYS_PER_MONTH
     answered = requests * users.response_kib * 1024
-    replicas = _sized(side, users, count)
     speed = min(Decimal(1), Decimal(str(side.design.vcpu)))
     usage = replace(
         side.usage,

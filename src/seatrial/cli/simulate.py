@@ -67,6 +67,6 @@ def simulate(
 
 def _chosen(pipeline: Pipeline) -> str:
     """The name of the plan's choice, which is made if it is not there; of its nearest otherwise."""
-    made = pipeline.plan()
+    made = pipeline.decided()
     best = made.chosen or made.rehearsal
     return best.design.id
