@@ -7,6 +7,7 @@ from typing import Literal
 
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import ON_DEMAND
+from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Proof
 
@@ -84,13 +85,38 @@ class Promise(Value):
     inputs: tuple[Proof, ...] = ()
 
 
+DimensionName = Literal[
+    "deployment", "cost", "scalability", "long-requests", "uploads", "sessions", "cold-start",
+    "stability", "operations", "debugging", "multi-region", "disaster-recovery", "compliance",
+    "portability", "future",
+]  # fmt: skip
+"""The fifteen dimensions that designs are compared in."""
+
+
+class Dimension(Value):
+    """A design's score in one dimension, 0 to 10, by a stated rule from facts of the catalogue.
+
+    `because` is the rule with the facts in it; `score` is none where a fact is not known.
+    """
+
+    name: DimensionName
+    score: float | None
+    because: str
+    proof: Proof
+
+
 class Assessment(Value):
-    """A design with its bill, its promise and its findings."""
+    """A design with its bill, its promise and its findings.
+
+    The best designs also have a simulation, and their scores in the fifteen dimensions.
+    """
 
     design: Design
     bill: Bill
     promise: Promise
     findings: tuple[Finding, ...] = ()
+    simulation: Simulation | None = None
+    dimensions: tuple[Dimension, ...] = ()
 
     @property
     def violations(self) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 from seatrial.kernel.values import Value
 
@@ -28,10 +29,12 @@ class Traffic(Value):
 
     `growth_year` is how many times as much it is after a year. `dispersion_1s` and `dispersion_60s`
     are variance over mean of the requests counted in seconds and in minutes: 1 when they come
-    independently, more when they come in bursts.
+    independently, more when they come in bursts. `daily_users` is who makes them, none where that
+    is not stated.
     """
 
     requests_per_day: float = 20_000.0
+    daily_users: float | None = None
     hourly_weights: tuple[float, ...] = SHAPES["evening"]
     route_weights: dict[str, float] = {}
     growth_year: float = 1.0
@@ -54,17 +57,66 @@ class Slo(Value):
 
 
 class Budget(Value):
-    """What may be spent a month; none given means no limit."""
+    """What may be spent a month, and what an hour of work costs; none given means no limit.
+
+    With `ops_usd_hour` designs are compared by cloud and work together.
+    """
 
     cost_usd_month: Decimal | None = None
+    ops_usd_hour: Decimal | None = None
+
+
+class RecoveryTargets(Value):
+    """How long the app may be gone after a loss, and how much data may be lost; none: no limit.
+
+    `rto_s` and `rpo_s` are for the loss of a zone, the others for that of a region.
+    """
+
+    rto_s: float | None = None
+    rpo_s: float | None = None
+    region_rto_s: float | None = None
+    region_rpo_s: float | None = None
+
+
+Standard = Literal["gdpr", "ccpa", "soc2", "hipaa", "pci-dss"]
+
+
+class Compliance(Value):
+    """What has to be kept: standards, and where data may lie.
+
+    `residency` are countries (ISO 3166, `DE`) or areas (`eu`, `us`); empty: anywhere.
+    """
+
+    standards: tuple[Standard, ...] = ()
+    residency: tuple[str, ...] = ()
+
+
+class Preferences(Value):
+    """What the owner wants of the decision beyond what has to be kept.
+
+    `weights` by dimension replace the order by cost; `commitments` are the terms that may be
+    bought, such as `reserved-1y-none` or `spot`; `platforms` are the only ones looked at (empty:
+    all), `without` are left out.
+    """
+
+    weights: dict[str, float] = {}
+    commitments: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class Demand(Value):
-    """Traffic, SLO and budget, and where the app has to run."""
+    """Traffic, SLO, budget, recovery and compliance, and where the users are.
+
+    `region` is the region, of any provider, nearest to the users.
+    """
 
     traffic: Traffic = Traffic()
     slo: Slo = Slo()
     budget: Budget = Budget()
+    recovery: RecoveryTargets = RecoveryTargets()
+    compliance: Compliance = Compliance()
+    preferences: Preferences = Preferences()
     region: str = "us-east-1"
 
 
