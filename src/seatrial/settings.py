@@ -7,24 +7,30 @@ import math
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
+from msgspec.structs import asdict
 
 from seatrial.files import read_limited
+from seatrial.kernel.assessment import DimensionName
 from seatrial.kernel.demand import (
     SHAPES,
     AppSettings,
     Budget,
+    Compliance,
     Demand,
     DeploySettings,
     Event,
     MachineSettings,
+    Preferences,
+    RecoveryTargets,
     Settings,
     Slo,
     Traffic,
 )
 from seatrial.kernel.errors import SettingsError
+from seatrial.kernel.units import COMMITMENT
 from seatrial.kernel.values import Value
 
 FILE = "seatrial.toml"
@@ -45,9 +51,14 @@ class EventSection(Value):
 
 
 class DemandSection(Value):
-    """[demand] as written: `hourly_weights` is the name of a shape or 24 numbers."""
+    """[demand] as written: `hourly_weights` is the name of a shape or 24 numbers.
 
-    requests_per_day: float = Traffic().requests_per_day
+    With `daily_users` and no `requests_per_day`, each makes `requests_per_user`.
+    """
+
+    requests_per_day: float | None = None
+    daily_users: float | None = None
+    requests_per_user: float = 20.0
     hourly_weights: str | tuple[float, ...] = "evening"
     route_weights: dict[str, float] = {}
     region: str = Demand().region
@@ -62,6 +73,9 @@ SECTIONS: dict[str, type[Value]] = {
     "demand": DemandSection,
     "slo": Slo,
     "budget": Budget,
+    "recovery": RecoveryTargets,
+    "compliance": Compliance,
+    "plan": Preferences,
     "deploy": DeploySettings,
     "machine": MachineSettings,
 }
@@ -99,7 +113,8 @@ def parse(text: str, where: str = FILE) -> Settings:
         app=parts["app"],
         demand=Demand(
             traffic=Traffic(
-                requests_per_day=asked.requests_per_day,
+                requests_per_day=_requests_per_day(asked),
+                daily_users=asked.daily_users,
                 hourly_weights=_shape(asked.hourly_weights, text, where),
                 route_weights=asked.route_weights,
                 growth_year=asked.growth_year,
@@ -109,6 +124,9 @@ def parse(text: str, where: str = FILE) -> Settings:
             ),
             slo=parts["slo"],
             budget=parts["budget"],
+            recovery=parts["recovery"],
+            compliance=parts["compliance"],
+            preferences=parts["plan"],
             region=asked.region,
         ),
         deploy=parts["deploy"],
@@ -116,6 +134,14 @@ def parse(text: str, where: str = FILE) -> Settings:
     )
     _check_ranges(settings, text, where)
     return settings
+
+
+def _requests_per_day(asked: DemandSection) -> float:
+    if asked.requests_per_day is not None:
+        return asked.requests_per_day
+    if asked.daily_users is not None:
+        return asked.daily_users * asked.requests_per_user
+    return Traffic().requests_per_day
 
 
 def _section(name: str, table: Any, text: str, where: str) -> Any:
@@ -141,7 +167,7 @@ def _section(name: str, table: Any, text: str, where: str) -> Any:
 
 def _decimal_digits(table: dict[str, Any]) -> dict[str, Any]:
     """Money as text, so that 0.1 stays 0.1."""
-    return {k: str(v) if k.startswith("cost_usd") else v for k, v in table.items()}
+    return {k: str(v) if "usd" in k else v for k, v in table.items()}
 
 
 def _unknown(shown: str, key: str, known: list[str], text: str, where: str) -> SettingsError:
@@ -196,7 +222,12 @@ def _event(event: EventSection, text: str, where: str) -> Event:
 
 def _check_ranges(settings: Settings, text: str, where: str) -> None:
     traffic, slo, deploy = settings.demand.traffic, settings.demand.slo, settings.deploy
-    cost, budget = settings.machine.cost_usd_month, settings.demand.budget.cost_usd_month
+    cost, budget = settings.machine.cost_usd_month, settings.demand.budget
+    recovery, wanted = settings.demand.recovery, settings.demand.compliance
+    chosen = settings.demand.preferences
+    for name in chosen.weights:
+        if name not in get_args(DimensionName):
+            raise _unknown(f"[plan] weights {name}", name, [*get_args(DimensionName)], text, where)
     checks = (
         ("requests_per_day", 0 < traffic.requests_per_day <= 1e12, "more than 0, at most 1e12"),
         (
@@ -208,6 +239,11 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
         ("growth_year", 0 < traffic.growth_year <= 1e4, "more than 0"),
         ("dispersion_1s", 1 <= traffic.dispersion_1s <= 1e6, "1 or more"),
         ("dispersion_60s", 1 <= traffic.dispersion_60s <= 1e6, "1 or more"),
+        (
+            "daily_users",
+            traffic.daily_users is None or 0 < traffic.daily_users <= 1e12,
+            "more than 0, at most 1e12",
+        ),
         ("availability_percent", 0 < slo.availability_percent < 100, "above 0 and below 100"),
         ("latency_ms_p95", 0 < slo.latency_ms_p95 < math.inf, "more than 0"),
         (
@@ -219,8 +255,34 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
         ("port", 1 <= deploy.port <= 65535, "from 1 to 65535"),
         (
             "cost_usd_month",
-            all(c is None or (c.is_finite() and c >= 0) for c in (cost, budget)),
+            all(c is None or (c.is_finite() and c >= 0) for c in (cost, budget.cost_usd_month)),
             "an amount from 0 up",
+        ),
+        (
+            "ops_usd_hour",
+            budget.ops_usd_hour is None
+            or (budget.ops_usd_hour.is_finite() and budget.ops_usd_hour >= 0),
+            "an amount from 0 up",
+        ),
+        *(
+            (key, value is None or 0 <= value < math.inf, "seconds from 0 up")
+            for key, value in asdict(recovery).items()
+        ),
+        (
+            "residency",
+            all(re.fullmatch(r"[a-z]{2}|[A-Z]{2}", place) for place in wanted.residency),
+            'countries as "DE", or areas as "eu"',
+        ),
+        (
+            "commitments",
+            all(COMMITMENT.fullmatch(term) for term in chosen.commitments),
+            'terms such as "reserved-1y-none" or "spot"',
+        ),
+        (
+            "weights",
+            all(0 <= weight < math.inf for weight in chosen.weights.values())
+            and (not chosen.weights or sum(chosen.weights.values()) > 0),
+            "numbers from 0 up, one above 0",
         ),
         (
             "cost_as_of",

@@ -22,12 +22,20 @@ REFERENCE = Path(__file__).parents[2] / "docs/seatrial.toml"
 def test_reference_holds_every_setting_with_its_default() -> None:
     text = REFERENCE.read_text()
     assert parse(text) == Settings()
-    with_optional = re.sub(r"^# (cost_\w+ =)", r"\1", text, flags=re.MULTILINE)
+    optional = r"^# ((cost_|daily_|requests_per_d|ops_|(region_)?r[tp]o_)\w+ =)"
+    with_optional = re.sub(optional, r"\1", text, flags=re.MULTILINE)
     tables = tomllib.loads(with_optional)
     assert {name: set(table) for name, table in tables.items()} == {
         name: {field.name for field in msgspec.structs.fields(kind)}
         for name, kind in SECTIONS.items()
     }
+
+
+def test_users_make_requests() -> None:
+    stated = parse("[demand]\ndaily_users = 100\nrequests_per_user = 3\n").demand.traffic
+    assert (stated.requests_per_day, stated.daily_users) == (300, 100)
+    both = parse("[demand]\ndaily_users = 100\nrequests_per_day = 7\n").demand.traffic
+    assert both.requests_per_day == 7
 
 
 def test_no_file_means_defaults(tmp_path: Path) -> None:
@@ -63,6 +71,13 @@ WRONG = [
     ("[deploy]\nreplicas = 1.5\n", "replicas", ":2", ""),
     ("[machine]\ncost_usd_month = 5\n", "cost_as_of", "", ""),
     ("[app]\nready_path = 'health'\n", "ready_path", ":2", ""),
+    ("[recovery]\nrto_s = -1\n", "rto_s", ":2", ""),
+    ("[compliance]\nstandards = ['gdrp']\n", "standards", ":2", ""),
+    ("[compliance]\nresidency = ['Germany']\n", "residency", ":2", "correct"),
+    ("[plan]\nweights = { costs = 1 }\n", "costs", "", "cost"),
+    ("[plan]\ncommitments = ['reserved']\n", "commitments", ":2", ""),
+    ("[budget]\nops_usd_hour = -1\n", "ops_usd_hour", ":2", ""),
+    ("[demand]\ndaily_users = 0\n", "daily_users", ":2", ""),
     ("app = 3\n", "[app]", "", ""),
     ("[app\n", "TOML", "", ""),
 ]
