@@ -104,6 +104,11 @@ def parse(text: str, where: str = FILE) -> Settings:
         raise SettingsError(
             f"is not TOML: {error}", where=where, fix="see docs/settings.md"
         ) from None
+    return interpret(tables, text, where)
+
+
+def interpret(tables: dict[str, Any], text: str, where: str) -> Settings:
+    """Settings from the tables that `text` holds."""
     parts = {name: _section(name, tables.get(name, {}), text, where) for name in SECTIONS}
     for name in tables:
         if name not in SECTIONS:

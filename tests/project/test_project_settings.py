@@ -16,7 +16,7 @@ from seatrial.kernel.demand import SHAPES, Settings
 from seatrial.kernel.errors import SettingsError, StorageError
 from seatrial.settings import SECTIONS, parse, read
 
-REFERENCE = Path(__file__).parents[2] / "docs/seatrial.toml"
+REFERENCE = Path(__file__).parents[2] / "src/seatrial/seatrial.toml"
 
 
 def test_reference_holds_every_setting_with_its_default() -> None:
@@ -77,7 +77,7 @@ WRONG = [
     ("[plan]\nweights = { costs = 1 }\n", "costs", "", "cost"),
     ("[plan]\ncommitments = ['reserved']\n", "commitments", ":2", ""),
     ("[budget]\nops_usd_hour = -1\n", "ops_usd_hour", ":2", ""),
-    ("[demand]\ndaily_users = 0\n", "daily_users", ":2", ""),
+    ("[demand]\ndaily_users = -1\nrequests_per_day = 1\n", "daily_users", ":2", ""),
     ("app = 3\n", "[app]", "", ""),
     ("[app\n", "TOML", "", ""),
 ]

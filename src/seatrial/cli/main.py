@@ -10,6 +10,7 @@ from seatrial import __version__
 
 VERBS = {
     "ship": "The whole loop: profile, plan, bundle, deploy here, measure, report.",
+    "init": "Write a first seatrial.toml, with what the source tells filled in.",
     "profile": "What is this app? Read it from its source; --measure also boots it.",
     "price": "What does one design cost, line by line? Years, break-even, comparison.",
     "prices": "Which prices are in force, how old are they? `prices refresh`.",
