@@ -16,13 +16,11 @@ from seatrial.kernel.assessment import CostLine
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.evidence import LATE_SENDS, LoadEvidence
-from seatrial.kernel.plan import Plan, PlatformVerdict
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.units import plain, usd
 from seatrial.planner.explain import shape
 
 STATES = {"ready": "green", "starting": "yellow", "not-ready": "yellow", "dead": "red"}
-NO_BUNDLE = "bundle.offered"
 VERDICTS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
@@ -31,64 +29,6 @@ def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
-
-
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
-
-
-def plan(made: Plan) -> None:
-    """Each platform's verdict, and the chosen design's bill."""
-    shown = table(
-        f"{escape(made.app)}: {made.considered} designs considered",
-        "platform",
-        "best design",
-        "a month",
-        "p95",
-        right=("a month", "p95"),
-    )
-    for verdict in sorted(made.platforms, key=_standing):
-        shown.add_row(*_verdict(made, verdict))
-    out.print(shown)
-    if made.chosen is None:
-        out.print("\n[bold red]No design keeps every rule.[/]")
-        return
-    out.print()
-    bill = made.chosen.bill
-    out.print(bill_table("The bill a month", bill.lines, bill.monthly_usd))
-    out.print()
-    for sentence in made.explanation[:2]:
-        out.print(escape(sentence))
-
-
-def _standing(verdict: PlatformVerdict) -> tuple[int, Decimal]:
-    """What would do first, then what is only compared, then what is out; cheapest first."""
-    shown = verdict.best or verdict.nearest
-    cost = shown.bill.monthly_usd if shown else None
-    rank = 0 if verdict.best else 1 if _compared_only(verdict) else 2
-    return (rank, Decimal("Infinity") if cost is None else cost)
-
-
-def _compared_only(verdict: PlatformVerdict) -> bool:
-    """Whether nothing speaks against the platform but that its bundle cannot be written."""
-    return [reason.rule for reason in verdict.reasons] == [NO_BUNDLE]
-
-
-def _verdict(made: Plan, verdict: PlatformVerdict) -> tuple[str, str, str, str]:
-    best, near = verdict.best, verdict.nearest
-    if best is None and near is not None and _compared_only(verdict):
-        cost, p95 = near.bill.monthly_usd, near.promise.latency_ms_p95
-        said = f"[yellow]no bundle yet[/]: {escape(shape(near.design))}"
-        return (verdict.name, said, usd(cost), _ms(p95))
-    if best is None:
-        # That there is no bundle yet says less than what else speaks against it.
-        reasons = sorted(verdict.reasons, key=lambda reason: reason.rule == NO_BUNDLE)
-        why = reasons[0].sentence if reasons else "no design in this region"
-        return (verdict.name, f"[red]no[/red]: {escape(why)}", "", "")
-    chosen = made.chosen is not None and best.design == made.chosen.design
-    name = f"[bold green]{verdict.name}[/]" if chosen else verdict.name
-    cost, p95 = best.bill.monthly_usd, best.promise.latency_ms_p95
-    return (name, escape(shape(best.design)), usd(cost), _ms(p95))
 
 
 def bill_table(title: str, lines: Sequence[CostLine], total: Decimal | None) -> Table:
