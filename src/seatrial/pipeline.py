@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from seatrial import pricing, rehearsal, runtime_wheel, settings
+from seatrial import planning, pricing, rehearsal, runtime_wheel, settings, starter
 from seatrial.bundler.bundle import bundle, write
 from seatrial.bundler.verify import verify
 from seatrial.engines.engine import StopReport
@@ -19,12 +19,12 @@ from seatrial.kernel.errors import AppError, MissingStageError
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.shipped import Shipped
+from seatrial.kernel.started import Started
 from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
-from seatrial.planner.plan import plan
 from seatrial.profiler.source import Source
 from seatrial.project import Project
-from seatrial.reporter.report import report
+from seatrial.reporter.report import FORMATS, QUICK, Format, report
 from seatrial.trials.machine import describe
 
 
@@ -67,18 +67,18 @@ class Pipeline:
         self._workload = workload
         return workload
 
+    def init(self, *, force: bool) -> Started:
+        """Write a first seatrial.toml with what the source tells."""
+        return starter.write(self.profile(measured=False), self.app_dir, force)
+
     def plan(self) -> Plan:
         """Decide where the app should run, and write the report of it."""
-        workload = self.profile(measured=False)
-        self.tell("pricing and assessing every design")
-        replicas = self.settings.deploy.replicas
-        made = plan(
-            workload,
-            self.settings.demand,
-            pricing.catalog(self.app_dir / pricing.FILE, self.settings.machine),
-            rehearsal.share(describe(), replicas),
-            replicas,
+        made = planning.decided(
+            self.profile(measured=False),
+            self.settings,
+            self.app_dir / pricing.FILE,
             self.project.find("evidence", LoadEvidence),
+            self.tell,
         )
         self.project.save("plan", made)
         self.report()
@@ -87,15 +87,15 @@ class Pipeline:
     def bundle(self) -> Bundle:
         """Write and check the files of the chosen design."""
         decided, workload = self.decided(), self.project.load("workload", Workload)
-        if decided.chosen is None:
+        if decided.buildable is None:
             raise MissingStageError(
-                "no design keeps every rule, so there is nothing to bundle",
+                "no design that Seatrial writes keeps every rule, so there is nothing to bundle",
                 where=str(self.app_dir),
                 fix="see `seatrial plan`: relax the SLO or the budget",
             )
         self.tell("writing the bundle")
         wheel, folder = runtime_wheel.pack(), self.project.root / "bundle"
-        made = write(bundle(workload, self.settings, decided.chosen.design, wheel), folder)
+        made = write(bundle(workload, self.settings, decided.buildable.design, wheel), folder)
         self.tell("checking the bundle")
         made = replace(made, checks=verify(folder))
         self.project.save("bundle", made)
@@ -139,17 +139,21 @@ class Pipeline:
 
     def report(self) -> None:
         """Write report.html and report.md from what is known."""
+        self.write_report(self.project.root / "report", QUICK)
+
+    def write_report(self, folder: Path, formats: tuple[Format, ...] = FORMATS) -> None:
+        """Write the report of the last plan in some formats."""
         self.tell("writing the report")
         decided = self.project.load("plan", Plan)
         made = self.project.find("bundle", Bundle)
         found = self.project.find("evidence", LoadEvidence)
-        if decided.chosen is None or made is None or made.design != decided.chosen.design:
+        if decided.buildable is None or made is None or made.design != decided.buildable.design:
             made = None
         if found is not None and found.workload_digest != decided.workload_digest:
             found = None
         workload = self.project.load("workload", Workload)
-        for name, data in report(workload, decided, made, found).items():
-            write_atomic(self.project.root / "report" / name, data)
+        for name, data in report(workload, decided, made, found, formats).items():
+            write_atomic(folder / name, data)
 
     def ship(self, *, keep: bool, port: int | None) -> Shipped:
         """The whole loop. What was deployed is stopped again, unless it is to be kept."""
@@ -157,7 +161,7 @@ class Pipeline:
         decided = self.plan()
         made = found = None
         url = ""
-        if decided.chosen is not None:
+        if decided.buildable is not None:
             made = self.bundle()
             url = self.deploy(port or rehearsal.port(self.settings, self.tell)).url
             try:
@@ -167,7 +171,7 @@ class Pipeline:
                     self.stop()
         return Shipped(
             workload=workload,
-            chosen=decided.chosen,
+            chosen=decided.buildable,
             considered=decided.considered,
             rehearsal=decided.rehearsal,
             bundle=made,

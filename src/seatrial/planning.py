@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seatrial import pricing, rehearsal
+from seatrial import pricing, rehearsal, traits
 from seatrial.assessor.assess import Question
+from seatrial.files import write_atomic
 from seatrial.kernel.demand import Settings
 from seatrial.kernel.design import Design
 from seatrial.kernel.evidence import LoadEvidence
@@ -14,6 +15,7 @@ from seatrial.kernel.plan import Plan
 from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.workload import Workload
 from seatrial.planner.plan import plan
+from seatrial.reporter.report import report
 from seatrial.trials.machine import describe
 
 SEED = 1
@@ -46,3 +48,14 @@ def decided(
         evidence,
         simulate,
     )
+
+
+def planned_for(file: Path, folder: Path | None, tell: Callable[[str], None]) -> Plan:
+    """The plan for an app that is only described, and its report when there is a folder for it."""
+    workload, wanted = traits.read(file)
+    made = decided(workload, wanted, None, None, tell)
+    if folder is not None:
+        tell("writing the report")
+        for name, data in report(workload, made, None, None).items():
+            write_atomic(folder / name, data)
+    return made

@@ -5,12 +5,36 @@ from __future__ import annotations
 import json
 import re
 from importlib.resources import files
+from pathlib import Path
 
+from msgspec.structs import asdict
+
+from seatrial.files import write_atomic
+from seatrial.kernel.demand import AppSettings
+from seatrial.kernel.errors import SettingsError
+from seatrial.kernel.started import Started
 from seatrial.kernel.workload import Component, Workload
+from seatrial.settings import FILE, parse
 
 WIDTH = 98
 KEY = re.compile(r"([a-z0-9_]+) = ")
 LEVELS = ("high", "medium")
+
+
+def write(workload: Workload, app_dir: Path, force: bool) -> Started:
+    """Write the app's first seatrial.toml; one that is there is only replaced by `force`."""
+    path = app_dir / FILE
+    if path.exists() and not force:
+        raise SettingsError(
+            "is there already", where=str(path), fix="edit it, or give --force to replace it"
+        )
+    text = starter(workload)
+    # What would not be read again is not written.
+    usual, found = asdict(AppSettings()), asdict(parse(text, str(path)).app)
+    write_atomic(path, text.encode())
+    return Started(
+        file=str(path), set_from_source=tuple(key for key in found if found[key] != usual[key])
+    )
 
 
 def starter(workload: Workload) -> str:
@@ -35,7 +59,9 @@ def starter(workload: Workload) -> str:
 
 def _head(workload: Workload) -> list[str]:
     """What was found, as comments: a person's first look at the profile."""
-    lines = [f"# Settings of {_plain(workload.app)} for Seatrial. A line in comment is its default."]
+    lines = [
+        f"# Settings of {_plain(workload.app)} for Seatrial. A line in comment is its default."
+    ]
     for part in workload.components:
         lines += ["#", *_comment(f"{part.name}: {part.framework}, {_started(part)}")]
         for service in part.services:
@@ -43,7 +69,9 @@ def _head(workload: Workload) -> list[str]:
             lines += _comment(f"{needed} {service.kind}, {service.proof}", "  ")
         for fact in part.facts:
             if fact.severity in LEVELS:
-                lines += _comment(f"{fact.severity}: {fact.rule} {fact.subject}, {fact.proof}", "  ")
+                lines += _comment(
+                    f"{fact.severity}: {fact.rule} {fact.subject}, {fact.proof}", "  "
+                )
     return lines
 
 
