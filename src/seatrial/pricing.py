@@ -32,7 +32,7 @@ from seatrial.kernel.platform import ON_DEMAND, Catalog, Provider
 from seatrial.kernel.quote import Quote
 from seatrial.kernel.units import MIB_PER_GIB
 from seatrial.kernel.values import Value
-from seatrial.reporter.curves import break_even as break_even_chart
+from seatrial.reporter import charts
 
 __all__ = ["FILE", "Comparison", "catalog", "compare", "curve", "price"]
 
@@ -115,4 +115,4 @@ def curve(made: Quote) -> bytes:
     """The break-even curve as an SVG file; raises `InputError` when nothing was compared."""
     if made.break_even is None:
         raise InputError("there is no curve to draw", fix="name another platform with --against")
-    return break_even_chart(made.break_even)
+    return charts.svg(charts.break_even(made.break_even))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from seatrial.assessor import search
+from seatrial.assessor.columns import UNPRICED_MICRO_USD
 from seatrial.assessor.compare import compare
 from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.promise import Profile, RouteLoad
@@ -30,7 +31,7 @@ from seatrial.assessor.space import (
     regions_of,
     shapes_of,
 )
-from seatrial.assessor.tables import UNPRICED_MICRO_USD, Tables, UsageOf, tables
+from seatrial.assessor.tables import Tables, UsageOf, tables
 from seatrial.assessor.usage import METERS, Usage, usage_of
 from seatrial.catalog.load import load
 from seatrial.kernel.demand import SHAPES, Demand, Traffic
@@ -452,7 +453,8 @@ def test_a_meter_reads_only_what_it_declares(
         changed = replace(one, **{name: getattr(other, name) for name in fields})
         before, after = usage(one), usage(changed)
         for name, meter in METERS.items():
-            if choice not in meter.depends:
+            # Replicas that follow the load depend on the size, too; these are of a fixed number.
+            if choice not in meter.depends and not (choice == "size" and "load" in meter.depends):
                 assert meter.read(one, before) == meter.read(changed, after), (name, choice)
 
 

@@ -116,7 +116,7 @@ def test_the_curve_is_a_picture(tmp_path: Path) -> None:
     chart = tmp_path / "curve.svg"
     told(*TWO, "--against", "aws-lambda", "--chart", str(chart))
     drawn = chart.read_text()
-    assert drawn.startswith("<svg") and drawn.count("<polyline") == 2
+    assert drawn.startswith("<svg") and "daily users" in drawn and "aws-lambda</text>" in drawn
     refused = run(*TWO, "--chart", str(chart))
     assert refused.returncode == 2 and "--against" in refused.stderr
 

@@ -16,6 +16,8 @@ from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.workload import Workload
 from seatrial.reporter import report
+from seatrial.reporter.charts import Chart, charts
+from seatrial.reporter.report import QUICK
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Case:
     bundle: Bundle | None
     evidence: LoadEvidence | None
     files: dict[str, bytes]
+
+    @property
+    def charts(self) -> dict[str, Chart]:
+        return charts(self.workload, self.plan, self.evidence)
 
     @property
     def html(self) -> str:
@@ -76,9 +82,9 @@ def _inputs(name: str) -> tuple[Any, Any, Any, Any]:
         return (*f.huge(), None, None)
     if name == "many":
         rejected = (
-            *f.rejects("aws-lambda", 250, f.TOO_SLOW, f.IMAGE),
-            *f.rejects("aws-eks", 149, f.TOO_DEAR),
-            *f.rejects("nowhere", 1),
+            f.rejects("aws-lambda", 250, f.TOO_SLOW, f.IMAGE),
+            f.rejects("aws-eks", 149, f.TOO_DEAR),
+            f.rejects("nowhere", 1),
         )
         return f.workload(), f.plan(rejected), None, f.evidence()
     app = f.workload()
@@ -98,8 +104,16 @@ def cases() -> dict[str, Case]:
     made = {}
     for name in NAMES:
         given = _inputs(name)
-        made[name] = Case(name, *given, files=report(*given))
+        made[name] = Case(name, *given, files=report(*given, formats=QUICK))
     return made
+
+
+@pytest.fixture(scope="session", params=("rich", "none", "hostile"))
+def drawn(request: pytest.FixtureRequest, cases: dict[str, Case]) -> Case:
+    """A report with everything that has to be rendered."""
+    case = cases[request.param]
+    given = (case.workload, case.plan, case.bundle, case.evidence)
+    return Case(case.name, *given, files=report(*given))
 
 
 @pytest.fixture(params=NAMES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +14,7 @@ from seatrial.kernel.bundle import Bundle, BundleFile, Check
 from seatrial.kernel.demand import Budget, Demand, Traffic
 from seatrial.kernel.design import Database, Design
 from seatrial.kernel.evidence import Comparison, Latency, LoadEvidence, Machine, RouteResult
-from seatrial.kernel.plan import Outranked, Plan, PlatformVerdict, Rejected
+from seatrial.kernel.plan import Plan, PlatformVerdict, Rejected
 from seatrial.kernel.workload import (
     Component,
     Dependency,
@@ -24,6 +26,18 @@ from seatrial.kernel.workload import (
     ServiceTime,
     Workload,
 )
+
+
+def _beside(name: str) -> Any:
+    """A module beside this one; tests are imported without a package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+more = _beside("factory_more")
 
 HOSTILE = (
     '<script>alert("1")</script>|`rm`\n\r\n# x [a](http://evil.example)\u202e\u05e9\u05dc\u05d5\u05dd'
@@ -458,92 +472,104 @@ def verdict(
     )
 
 
-OUTRANKED = tuple(
-    Outranked(
-        design=f"aws-fargate/us-east-1/1vcpu-2gbx{replicas}",
-        platform="aws-fargate",
-        monthly_usd=Decimal(180 + replicas),
-        latency_ms_p95=230.0,
+def rejects(platform: str, many: int, *reasons: Finding) -> Rejected:
+    """A group of rejected designs of one platform with the same reasons."""
+    return Rejected(
+        platform=platform,
+        rules=tuple(found.rule for found in reasons),
+        count=many,
+        regions=("eu-west-1", "us-east-1"),
+        nearest=f"{platform}/us-east-1/size1x1",
+        monthly_usd="$40.10",
+        reasons=reasons,
     )
-    for replicas in (7, 8)
+
+
+REJECTED = (
+    rejects("aws-fargate", 14, TOO_SLOW),
+    rejects("aws-fargate", 4, TOO_DEAR),
+    rejects("aws-lambda", 9, TOO_SLOW, IMAGE),
+    rejects("aws-lambda", 3, IMAGE),
+    rejects("aws-eks", 12, TOO_DEAR),
+    rejects("gcp-cloud-run", 7, TOO_SLOW),
+    rejects("do-app-platform", 5, TOO_SLOW, TOO_DEAR),
 )
+FEASIBLE = 6
 
 
-def rejects(platform: str, number: int, *reasons: Finding) -> tuple[Rejected, ...]:
-    """Rejected designs of one platform with the same reasons."""
-    return tuple(
-        Rejected(
-            design=f"{platform}/us-east-1/size{index}x1",
-            platform=platform,
-            monthly_usd=f"${40 + index}.10",
-            reasons=reasons,
-        )
-        for index in range(number)
-    )
+def plan(rejected: tuple[Rejected, ...] = REJECTED) -> Plan:
+    """A plan that chose Fargate, with four other platforms and everything that follows."""
+    extra = more.everything(CHOSEN, LARGER, CLOUD_RUN, APPS, LAMBDA, EKS)
+    chosen = extra.rated[0]
+    dropped = {name: sum(g.count for g in rejected if g.platform == name)
+               for name in {group.platform for group in rejected}}  # fmt: skip
 
+    def row(name: str, item: Assessment, kept: int, *reasons: Finding) -> PlatformVerdict:
+        return verdict(name, item, kept, kept + dropped.get(item.design.platform, 0), *reasons)
 
-def plan(rejected: tuple[Rejected, ...] | None = None) -> Plan:
-    """A plan that chose Fargate, with four other platforms."""
-    if rejected is None:
-        rejected = (
-            *rejects("aws-fargate", 14, TOO_SLOW),
-            *rejects("aws-fargate", 4, TOO_DEAR),
-            *rejects("aws-lambda", 9, TOO_SLOW, IMAGE),
-            *rejects("aws-lambda", 3, IMAGE),
-            *rejects("aws-eks", 12, TOO_DEAR),
-            *rejects("gcp-cloud-run", 7, TOO_SLOW),
-            *rejects("do-app-platform", 5, TOO_SLOW, TOO_DEAR),
-        )
-    ranked = (CHOSEN, LARGER, CLOUD_RUN, APPS)
     return Plan(
         app="furlong",
         workload_digest="9f2c1b7a44de0813",
         catalog_digest="51c0ab9de7730f42",
         demand=Demand(
-            traffic=Traffic(requests_per_day=66_600.0), budget=Budget(cost_usd_month=Decimal(200))
+            traffic=Traffic(requests_per_day=66_600.0, daily_users=1480.0, growth_year=2.5),
+            budget=Budget(cost_usd_month=Decimal(200)),
         ),
-        considered=len(ranked) + len(OUTRANKED) + len(rejected),
-        chosen=CHOSEN,
-        ranked=ranked,
-        outranked=OUTRANKED,
+        order="cost of cloud and work a month, then p95, then the name.",
+        considered=FEASIBLE + sum(group.count for group in rejected),
+        feasible=FEASIBLE,
+        chosen=chosen,
+        buildable=chosen,
+        ranked=extra.rated[:4],
+        front=extra.front,
         rejected=rejected,
         platforms=(
-            verdict("AWS Fargate", CHOSEN, 2, 20),
-            verdict("Google Cloud Run", CLOUD_RUN, 1, 8),
-            verdict("DigitalOcean App Platform", APPS, 1, 6),
-            verdict("AWS Lambda", LAMBDA, 0, 12, TOO_SLOW, IMAGE),
-            verdict("Amazon EKS", EKS, 0, 12, TOO_DEAR),
+            row("AWS Fargate", chosen, 4),
+            row("Google Cloud Run", extra.rated[2], 1),
+            row("DigitalOcean App Platform", extra.rated[3], 1),
+            row("AWS Lambda", extra.rated[4], 0, TOO_SLOW, IMAGE),
+            row("Amazon EKS", extra.rated[5], 0, TOO_DEAR),
             verdict("Azure Container Instances", None, 0, 0, platform="azure-container-instances"),
         ),
         rehearsal=REHEARSAL,
         explanation=(
-            "AWS Fargate is the cheapest of four designs on three platforms that keep the SLO and "
+            "AWS Fargate is the cheapest of six designs on three platforms that keep the SLO and "
             "the budget.",
             "Two replicas are needed because one alone cannot promise 99.9 % availability.",
             "PostgreSQL has a standby in another zone for the same reason.",
         ),
+        relaxations=(),
+        scenarios=extra.scenarios,
+        years=extra.years,
+        break_even=extra.break_even,
+        savings=extra.savings,
+        flips=extra.flips,
+        advice=extra.advice,
     )
 
 
 def nothing_feasible() -> Plan:
     """A plan with no chosen design."""
     rejected = (
-        *rejects("aws-lambda", 31, TOO_SLOW, IMAGE),
-        *rejects("aws-eks", 24, TOO_DEAR),
-        *rejects("aws-lambda", 2, TOO_SLOW),
+        rejects("aws-lambda", 31, TOO_SLOW, IMAGE),
+        rejects("aws-eks", 24, TOO_DEAR),
+        rejects("aws-lambda", 2, TOO_SLOW),
     )
     return msgspec.structs.replace(
         plan(rejected),
         chosen=None,
+        buildable=None,
         ranked=(),
-        outranked=(),
-        considered=len(rejected),
+        front=(),
+        considered=57,
+        feasible=0,
         platforms=(
             verdict("AWS Lambda", LAMBDA, 0, 33, TOO_SLOW, IMAGE),
             verdict("Amazon EKS", EKS, 0, 24, TOO_DEAR),
         ),
         explanation=("No design keeps both the budget and the SLO.",),
-    )
+        scenarios=(), years=(), break_even=(), savings=(), flips=(), advice=None,
+    )  # fmt: skip
 
 
 def evidence(missed: bool = False) -> LoadEvidence:
@@ -644,7 +670,9 @@ def hostile() -> tuple[Workload, Plan, Bundle, LoadEvidence]:
     return app, decided, made, tried
 
 
-KEPT = {"kind", "severity", "status", "commitment", "as_of", "rule", "platform"}
+KEPT = {"kind", "severity", "status", "commitment", "as_of", "rule", "platform", "platforms",
+        "standard", "standards", "met", "phase", "rules", "cheaper", "cheaper_at_first"}
+KEPT_OF = {("Dimension", "name"), ("Phase", "name"), ("Design", "commitment")}
 
 
 def _poison(value: Any, key: str = "") -> Any:
@@ -655,7 +683,13 @@ def _poison(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {_poison(name): _poison(item) for name, item in value.items()}
     if isinstance(value, msgspec.Struct):
-        fields = {name: _poison(getattr(value, name), name) for name in value.__struct_fields__}
+        owner = type(value).__name__
+        fields = {
+            name: getattr(value, name)
+            if (owner, name) in KEPT_OF
+            else _poison(getattr(value, name), name)
+            for name in value.__struct_fields__
+        }
         return type(value)(**fields)
     return value
 
@@ -669,7 +703,9 @@ def huge() -> tuple[Workload, Plan]:
         promise(None, 1e12, None, rate=5e11),
         RISK,
     )
+    item = msgspec.structs.replace(item, simulation=more.endless(item))
     first = verdict("AWS Fargate", item, 1, 1)
     return workload(), msgspec.structs.replace(
-        plan(()), chosen=item, ranked=(item,), outranked=(), considered=1, platforms=(first,)
-    )
+        plan(()), chosen=item, buildable=item, ranked=(item,), considered=1, feasible=1,
+        platforms=(first,), flips=(), savings=(),
+    )  # fmt: skip

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
 
 import html5lib
 import pytest
+
+from seatrial.reporter.charts.look import LIGHT
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
 
@@ -35,7 +40,7 @@ class Page(HTMLParser):
         assert self.inside and self.inside.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.inside:
+        if not {"style", "script"} & set(self.inside):
             self.text.append(data)
 
 
@@ -47,7 +52,7 @@ def test_page_is_strictly_well_formed(case: Any) -> None:
 def test_page_loads_nothing(case: Any) -> None:
     page = Page(case.html)
     tags = {tag for tag, _ in page.elements}
-    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "use"}
+    assert not tags & {"link", "img", "iframe", "object", "embed", "base", "form", "use"}
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")]
         assert "src" not in attributes and "srcset" not in attributes and "style" not in attributes
@@ -56,8 +61,34 @@ def test_page_loads_nothing(case: Any) -> None:
             assert tag == "a" and (target.startswith("#") or target.startswith("https://"))
     style = case.html[case.html.index("<style>") : case.html.index("</style>")]
     assert "url(" not in style and "@import" not in style
+
+
+def test_only_the_scripts_of_the_page_may_run(case: Any) -> None:
+    page = Page(case.html)
     policy = next(a["content"] for _, a in page.elements if "http-equiv" in a)
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    scripts = re.findall(r"<script>(.*?)</script>", case.html, re.S)
+    hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in scripts]
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes) or "'none'"
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}"
+    kinds = [a.get("type") for tag, a in page.elements if tag == "script"]
+    assert kinds in ([], ["application/json", None, None])
+    assert len(scripts) == (2 if case.charts else 0)
+
+
+def test_every_chart_has_its_place_and_its_specification(case: Any) -> None:
+    places = [a["data-chart"] for _, a in Page(case.html).elements if "data-chart" in a]
+    assert sorted(places) == sorted(case.charts)
+    for _, attributes in Page(case.html).elements:
+        if "data-chart" in attributes:
+            assert attributes["role"] == "img" and ": " in (attributes["aria-label"] or "")
+    if places:
+        told = re.search(r'id="specs">(.*?)</script>', case.html, re.S)
+        assert told is not None and "<" not in told[1]
+        assert json.loads(told[1]) == {name: one.spec for name, one in case.charts.items()}
+
+
+def test_a_page_without_charts_has_no_script(cases: dict[str, Any]) -> None:
+    assert "<script" not in cases["minimal"].html or cases["minimal"].charts
 
 
 def test_references_lead_somewhere_and_ids_are_unique(case: Any) -> None:
@@ -120,9 +151,10 @@ def test_numbers_of_page_one_carry_references(cases: dict[str, Any]) -> None:
         card.find("dt").text: card.findall(".//a")
         for card in tree.findall(".//dl[@class='cards']/div")
     }
-    assert set(cards) >= {"Cost a month", "Promised p95", "Measured p95", "Availability"}
+    assert set(cards) >= {"Cost a month", "95 of 100 answered in", "Measured p95", "Available"}
     for label, links in cards.items():
-        assert links or label == "Designs considered"
+        assert links or label == "Runs as"
+    assert cards["95 of 100 answered in"][0].text == "S1"
     assert cards["Cost a month"][0].text.startswith("P1")
     assert cards["Measured p95"][0].text == "M1"
 
@@ -130,8 +162,11 @@ def test_numbers_of_page_one_carry_references(cases: dict[str, Any]) -> None:
 def test_dark_narrow_and_print_are_styled(cases: dict[str, Any]) -> None:
     html = cases["rich"].html
     assert "prefers-color-scheme: dark" in html and "@media print" in html and "size: A4" in html
-    used = {
-        name for _, a in Page(html).elements for name in (a.get("class") or "").split()
-        if name.startswith(("fill-", "stroke-"))
-    }  # fmt: skip
-    assert used and all(f".{name} {{" in html for name in used)
+    style = html[html.index("<style>") : html.index("</style>")]
+    for name in re.findall(r"var\(--([a-z0-9]+)\)", json.dumps(specs(cases["rich"]))):
+        assert style.count(f"--{name}: ") == 2, name
+        assert name in LIGHT
+
+
+def specs(case: Any) -> dict[str, Any]:
+    return {name: chart.spec for name, chart in case.charts.items()}

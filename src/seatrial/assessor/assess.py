@@ -5,15 +5,19 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from seatrial.assessor.case import Case
 from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.promise import Profile, profile_of, promise
 from seatrial.assessor.rules import check
 from seatrial.assessor.usage import usage_of
-from seatrial.kernel.assessment import Assessment
+from seatrial.assessor.week import busiest_rps
+from seatrial.kernel.assessment import Assessment, Bill, Promise
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import Catalog, Platform
+from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.workload import Component, Workload
 
 
@@ -58,15 +62,29 @@ def availability_percent(design: Design, platform: Platform, book: PriceBook) ->
 
 
 def assess(asked: Question, design: Design, rate_rps: float | None = None) -> Assessment:
-    """Bill, promise at `rate_rps` (default: the demand's peak hour) and findings of a design."""
+    """Bill, promise at `rate_rps` (default: the busiest time of the week) and findings."""
     platform = asked.catalog.platform(design.platform)
     usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
     bill = price(design, platform, asked.book, usage)
-    rate = asked.demand.traffic.peak_rps if rate_rps is None else rate_rps
+    rate = busiest_rps(asked.demand.traffic) if rate_rps is None else rate_rps
     told = promise(
         asked.profile, design, platform, rate, availability_percent(design, platform, asked.book)
     )
-    case = Case(
-        asked.workload, asked.component, asked.demand, design, platform, asked.profile, bill, told
-    )
-    return Assessment(design=design, bill=bill, promise=told, findings=check(case))
+    findings = check(case_of(asked, design, platform, bill, told))
+    return Assessment(design=design, bill=bill, promise=told, findings=findings)
+
+
+def case_of(asked: Question, design: Design, platform: Platform, bill: Bill, told: Promise) -> Case:
+    """What the rules look at."""
+    return Case(
+        asked.workload, asked.component, asked.demand, design, platform, asked.profile, bill, told,
+        asked.catalog,
+    )  # fmt: skip
+
+
+def with_simulation(asked: Question, told: Assessment, simulation: Simulation) -> Assessment:
+    """The assessment with what a simulation says, and its findings found again."""
+    platform = asked.catalog.platform(told.design.platform)
+    case = case_of(asked, told.design, platform, told.bill, told.promise)
+    findings = check(case._replace(simulation=simulation))
+    return replace(told, simulation=simulation, findings=findings)

@@ -9,7 +9,8 @@ from seatrial.assessor.promise import Profile
 from seatrial.kernel.assessment import Bill, Promise
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
-from seatrial.kernel.platform import Platform, Sourced
+from seatrial.kernel.platform import Catalog, Platform, Sourced
+from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.workload import Component, Fact, Proof, Service, Workload
 
 Severity = Literal["violated", "risk", "note"]
@@ -26,6 +27,8 @@ class Case(NamedTuple):
     profile: Profile
     bill: Bill
     promise: Promise
+    catalog: Catalog
+    simulation: Simulation | None = None
 
 
 class Found(NamedTuple):
@@ -37,7 +40,33 @@ class Found(NamedTuple):
     fix: str = ""
 
 
-Rule = Callable[[Case], Found | None]
+Choice = Literal[
+    "region",
+    "size",
+    "load",
+    "workers",
+    "most",
+    "replicas",
+    "commitment",
+    "database",
+    "services",
+    "bill",
+]
+"""A choice of a design that a rule can depend on. `load` is what the queues see of a size,
+`workers` its processes and `most` how many replicas of it run; `bill` is all of them, by the
+total alone."""
+
+
+class Rule(NamedTuple):
+    """What is asked of a case, and which choices of its design the answer depends on.
+
+    The demand, the workload and the platform are the same for all designs of a space. After a
+    `gate` that finds a violation nothing else is asked: the design is out of the question.
+    """
+
+    read: Callable[[Case], Found | None]
+    depends: tuple[Choice, ...] = ()
+    gate: bool = False
 
 
 def limit_proof(case: Case, limit: Sourced, rule: str) -> Proof:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from seatrial.assessor.columns import UNPRICED_MICRO_USD
 from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.search import prices
 from seatrial.assessor.space import (
@@ -19,7 +20,7 @@ from seatrial.assessor.space import (
     regions_of,
     shapes_of,
 )
-from seatrial.assessor.tables import UNPRICED_MICRO_USD, UsageOf
+from seatrial.assessor.tables import UsageOf
 from seatrial.kernel.design import Attached, Database, Design
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import ON_DEMAND, Catalog, Platform, Size, Status

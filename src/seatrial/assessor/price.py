@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple
 
+from seatrial.assessor.space import Shape
 from seatrial.assessor.usage import Usage, read_meter, read_option
 from seatrial.kernel.assessment import Bill, CostLine, Unpriced
 from seatrial.kernel.design import Attached, Design
@@ -124,7 +125,7 @@ def platform_amounts(line: BillLine, design: Design, usage: Usage) -> Iterator[A
         yield Amount(line, sku, billable(line, metered * (1 - share), usage), ON_DEMAND)
 
 
-def fill(sku: str, design: Design) -> str:
+def fill(sku: str, design: Design | Shape) -> str:
     """A platform's sku with the design's size, its family (`t3` of `t3.large`) and processor."""
     if "{" not in sku:
         return sku

@@ -2,19 +2,19 @@
 
 Two stations can make a request wait: the processors its worker computes on, and the threads
 that hold it while it computes or waits for something else. Each is a pool of servers; the one
-with the longer mean wait is counted.
+with the longer mean wait is counted. Where the platform scales, as many replicas run as the rate
+needs.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from seatrial.assessor.queueing import erlang_c, response_quantiles, wait_decay_per_ms
+from seatrial.assessor.queueing import erlang_c, quantiles_of, wait_decay_per_ms
 from seatrial.kernel.assessment import Promise
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
@@ -29,7 +29,12 @@ ASSUMED_MEMORY_MIB = 256.0
 POISSON_SCV = 1.0
 """Arrivals are Poisson within the peak hour, and random splitting keeps them Poisson."""
 
-METHOD = "Erlang C with Allen-Cunneen, Poisson arrivals at the peak hour's mean rate"
+SCALING_TARGET = 0.6
+"""Busy share that scaling aims at, which leaves room for the time that a new replica takes."""
+
+QUANTILES = (0.50, 0.95, 0.99)
+
+METHOD = "Erlang C with Allen-Cunneen, Poisson arrivals at the peak's mean rate"
 
 
 class RouteLoad(Value):
@@ -128,25 +133,112 @@ def _exponential_quantiles(mean: float) -> list[float]:
     return [-mean * math.log(1 - (i + 0.5) / 40) for i in range(40)]
 
 
-class Pool(NamedTuple):
-    """Identical servers with one queue: how many, how many such pools, and how fast."""
+class Load(NamedTuple):
+    """What a design is to the queues.
+
+    `pools` identical groups of `servers` processors, each group with one queue; `slots` requests
+    are in a group at once, and a processor works at `speed`.
+    """
 
     servers: int
     pools: int
     speed: float
+    slots: int
 
 
-def processors(design: Design, platform: Platform) -> Pool:
-    """The processors a design computes on.
+class Figures(NamedTuple):
+    """What the queues say: utilisation, and quantiles that are none when they never empty."""
+
+    utilisation: float
+    latency_ms_p50: float | None
+    latency_ms_p95: float | None
+    latency_ms_p99: float | None
+
+
+def load_of(design: Design, platform: Platform, replicas: int) -> Load:
+    """The queues of a design while so many replicas run.
 
     A Python worker uses one processor at a time. A replica with less than one vCPU has one
     server that is slower by that share. Functions are given to any idle instance, so all of
     them form one pool; replicas behind a load balancer each have a queue of their own.
     """
     if platform.kind == "functions":
-        return Pool(design.replicas_max, 1, min(1.0, design.vcpu))
+        return Load(design.replicas_max, 1, min(1.0, design.vcpu), design.replicas_max)
     servers = max(1, min(design.workers, int(design.vcpu)))
-    return Pool(servers, design.replicas_min, min(1.0, design.vcpu / servers))
+    speed = min(1.0, design.vcpu / servers)
+    return Load(servers, replicas, speed, design.workers * design.threads)
+
+
+class Queue(NamedTuple):
+    """One group of processors with the requests that come to it at its busiest."""
+
+    servers: int
+    speed: float
+    slots: int
+    rate_rps: float
+
+
+def queue_of(profile: Profile, design: Design, platform: Platform, rate_rps: float) -> Queue:
+    """What comes to one queue of a design, at the worst on the way up to a rate.
+
+    Where replicas follow the load, one is busiest just before the next is started, or once all
+    are there: so more load never looks better than less.
+    """
+    one = load_of(design, platform, 1)
+    share = rate_rps
+    if platform.kind != "functions":
+        most = max(1, design.replicas_max)
+        share = rate_rps / most
+        if design.replicas_min != design.replicas_max:
+            full = rate_of(profile, one, platform, 1)
+            if share <= full:
+                share = min(rate_rps / max(1, design.replicas_min), full)
+    return Queue(one.servers, one.speed, one.slots, share)
+
+
+def _busy(profile: Profile, one: Load, platform: Platform, rate_rps: float) -> float:
+    """How many replicas a rate keeps busy, by what the platform looks at.
+
+    That is the processors; where requests are counted, the slots too.
+    """
+    wall_ms, cpu_ms = _times(profile, one.speed)
+    busy = rate_rps * cpu_ms / 1000 / one.servers
+    if counts_requests(platform):
+        busy = max(busy, rate_rps * wall_ms / 1000 / one.slots)
+    return busy
+
+
+def replicas_wanted(profile: Profile, one: Load, platform: Platform, rate_rps: float) -> int:
+    """Replicas that keep the target of scaling at a rate, `one` being what a replica is.
+
+    Something runs as long as anything is asked.
+    """
+    busy = _busy(profile, one, platform, rate_rps)
+    return max(1 if rate_rps > 0 else 0, math.ceil(min(busy / SCALING_TARGET, 1e9)))
+
+
+def rate_of(profile: Profile, one: Load, platform: Platform, replicas: int) -> float:
+    """The rate up to which so many replicas keep the target."""
+    return replicas * SCALING_TARGET / _busy(profile, one, platform, 1.0)
+
+
+def counts_requests(platform: Platform) -> bool:
+    """Whether the platform scales by requests at once, and not by its processors alone."""
+    return platform.scaling.mechanism in ("per-request", "knative")
+
+
+def within(wanted: int, least: int, most: int) -> int:
+    """What runs of what is wanted."""
+    return max(least, min(wanted, most))
+
+
+def _times(profile: Profile, speed: float) -> tuple[float, float]:
+    """Mean wall and processor time in milliseconds at a speed."""
+    wall_ms = cpu_ms = 0.0
+    for route in profile.routes:
+        wall_ms += route.weight * (route.mean_ms - route.cpu_ms + route.cpu_ms / speed)
+        cpu_ms += route.weight * max(route.cpu_ms, 1e-6) / speed
+    return wall_ms, cpu_ms
 
 
 class Wait(NamedTuple):
@@ -177,22 +269,55 @@ def _mixture_scv(loads: Sequence[tuple[float, float, float]]) -> float:
     return second / (mean * mean) - 1
 
 
-@lru_cache(maxsize=4096)
-def _latencies(
-    profile: Profile, speed: float, wait: Wait
-) -> tuple[float | None, float | None, float | None]:
-    """p50, p95 and p99 in milliseconds; none when the queue never empties."""
-    if wait.decay <= 0:
-        return None, None, None
+def figures(profile: Profile, queues: Sequence[Queue]) -> list[Figures]:
+    """What each queue comes to; equal ones are worked out once."""
+    by_speed: dict[float, list[Queue]] = {}
+    for queue in dict.fromkeys(queues):
+        by_speed.setdefault(queue.speed, []).append(queue)
+    told: dict[Queue, Figures] = {}
+    for speed, same in by_speed.items():
+        told.update(zip(same, _figures(profile, speed, same), strict=True))
+    return [told[queue] for queue in queues]
+
+
+def _figures(profile: Profile, speed: float, queues: list[Queue]) -> list[Figures]:
+    wall_ms, cpu_ms = _times(profile, speed)
+    cpu_scv = _mixture_scv([(r.weight, max(r.cpu_ms, 1e-6) / speed, r.scv) for r in profile.routes])
+    slow = [(r.mean_ms - r.cpu_ms) + r.cpu_ms / speed for r in profile.routes]
+    wall_scv = _mixture_scv(
+        [(r.weight, mean, r.scv) for r, mean in zip(profile.routes, slow, strict=True)]
+    )
+    busy: list[float] = []
+    waits: list[Wait] = []
+    for queue in queues:
+        on_cpu = _wait(queue.servers, queue.rate_rps, cpu_ms, cpu_scv)
+        on_threads = _wait(queue.slots, queue.rate_rps, wall_ms, wall_scv)
+        busy.append(round(max(on_cpu.utilisation, on_threads.utilisation), 4))
+        waits.append(max(on_cpu, on_threads, key=lambda w: (w.mean_ms, w.utilisation)))
     stretched = [
         (r.weight / len(r.quantiles_ms), q * (1 + (1 / speed - 1) * r.cpu_ms / r.mean_ms))
         for r in profile.routes
         for q in r.quantiles_ms
     ]
     weights, services = np.array(stretched).T
-    found = response_quantiles((0.50, 0.95, 0.99), weights, services, wait.waits, wait.decay)
-    p50, p95, p99 = (round(value + profile.overhead_ms, 3) for value in found)
-    return p50, p95, p99
+    steady = [wait for wait in waits if wait.decay > 0]
+    found = quantiles_of(
+        QUANTILES, weights, services,
+        np.array([wait.waits for wait in steady]), np.array([wait.decay for wait in steady]),
+    )  # fmt: skip
+    rows = iter(found.tolist())
+    return [
+        Figures(used, *(round(value + profile.overhead_ms, 3) for value in next(rows)))
+        if wait.decay > 0
+        else Figures(used, None, None, None)
+        for used, wait in zip(busy, waits, strict=True)
+    ]
+
+
+def capacity_rps(profile: Profile, load: Load) -> float:
+    """The rate at which a load's processors or slots are all busy."""
+    wall_ms, cpu_ms = _times(profile, load.speed)
+    return 1000 * load.pools * min(load.servers / cpu_ms, load.slots / wall_ms)
 
 
 def promise(
@@ -202,28 +327,32 @@ def promise(
     rate_rps: float,
     availability_percent: float | None,
 ) -> Promise:
-    """Latency and utilisation of a design at `rate_rps`, by the method named in the result."""
-    pool = processors(design, platform)
-    share = rate_rps / pool.pools
-    slow = [(r, (r.mean_ms - r.cpu_ms) + r.cpu_ms / pool.speed) for r in profile.routes]
-    cpu = [(r.weight, max(r.cpu_ms, 1e-6) / pool.speed, r.scv) for r in profile.routes]
-    wall = [(r.weight, mean, r.scv) for r, mean in slow]
-    cpu_ms = sum(weight * mean for weight, mean, _ in cpu)
-    wall_ms = sum(weight * mean for weight, mean, _ in wall)
-    on_cpu = _wait(pool.servers, share, cpu_ms, _mixture_scv(cpu))
-    slots = pool.servers if platform.kind == "functions" else design.workers * design.threads
-    on_threads = _wait(slots, share, wall_ms, _mixture_scv(wall))
-    wait = max(on_cpu, on_threads, key=lambda w: (w.mean_ms, w.utilisation))
-    capacity = 1000 * pool.pools * min(pool.servers / cpu_ms, slots / wall_ms)
-    p50, p95, p99 = _latencies(profile, pool.speed, wait)
+    """Latency and utilisation of a design at `rate_rps`, by the method named in the result.
+
+    The capacity is that of all the replicas the design may have.
+    """
+    (told,) = figures(profile, (queue_of(profile, design, platform, rate_rps),))
+    return promised(profile, design, platform, rate_rps, availability_percent, told)
+
+
+def promised(
+    profile: Profile,
+    design: Design,
+    platform: Platform,
+    rate_rps: float,
+    availability_percent: float | None,
+    told: Figures,
+) -> Promise:
+    """The promise of figures that are known."""
+    most = load_of(design, platform, max(1, design.replicas_max))
     return Promise(
         method=METHOD,
         rate_rps=round(rate_rps, 3),
-        utilisation=round(max(on_cpu.utilisation, on_threads.utilisation), 4),
-        latency_ms_p50=p50,
-        latency_ms_p95=p95,
-        latency_ms_p99=p99,
-        capacity_rps=round(capacity, 2),
+        utilisation=told.utilisation,
+        latency_ms_p50=told.latency_ms_p50,
+        latency_ms_p95=told.latency_ms_p95,
+        latency_ms_p99=told.latency_ms_p99,
+        capacity_rps=round(capacity_rps(profile, most), 2),
         availability_percent=availability_percent,
         inputs=profile.proofs,
     )

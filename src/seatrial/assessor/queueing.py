@@ -8,16 +8,19 @@ taken as exponential, which is exact for M/M/c and conservative for less variabl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-BISECTIONS = 40
-"""Enough for twelve digits of the longest response time."""
+Floats = npt.NDArray[np.float64]
+
+CELLS_MAX = 1_000_000
+"""Exponentials held at once."""
 
 
+@lru_cache(maxsize=65_536)
 def erlang_c(servers: int, load: float) -> float:
     """Probability that an arrival waits in M/M/c with `load` = arrival rate x mean service.
 
@@ -44,28 +47,65 @@ def wait_decay_per_ms(
 
 
 def response_quantiles(
-    probabilities: Sequence[float],
-    weights: npt.NDArray[np.float64],
-    services_ms: npt.NDArray[np.float64],
-    waits: float,
-    decay: float,
+    probabilities: Sequence[float], weights: Floats, services_ms: Floats, waits: float, decay: float
 ) -> list[float]:
     """Quantiles in milliseconds of wait + service, one for each probability.
 
     `weights` (n,) sum to 1 and belong to the service times `services_ms` (n,); `waits` is the
     probability of waiting and `decay` the rate of the wait's exponential tail per millisecond.
-    The distribution function is a mixture of shifted exponentials, so it is inverted by bisection
-    on its exact value rather than sampled.
     """
-    wanted = np.asarray(probabilities)
-    low = np.zeros(wanted.size)
-    # Beyond the longest service time plus this wait even the highest quantile is reached.
-    tail = math.log(max(waits, 1e-300) / (1 - max(probabilities))) / decay
-    high = np.full(wanted.size, float(services_ms.max()) + max(tail, 0.0) + 1e-9)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        since = middle[:, None] - services_ms[None, :]
-        reached = np.where(since < 0, 0.0, 1 - waits * np.exp(-decay * np.maximum(since, 0)))
-        enough = reached @ weights >= wanted
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return [float(value) for value in high]
+    many = quantiles_of(
+        probabilities, weights, services_ms, np.array([waits]), np.array([decay])
+    )  # fmt: skip
+    return [float(value) for value in many[0]]
+
+
+def quantiles_of(
+    probabilities: Sequence[float], weights: Floats, services_ms: Floats, waits: Floats,
+    decays: Floats,
+) -> Floats:  # fmt: skip
+    """The same for many waits (m,) and their decays at once: (m, probabilities).
+
+    The distribution function is a mixture of exponentials that each start at a service time: it
+    jumps there and follows one exponential up to the next. So the stretch that holds the quantile
+    is looked up, and the quantile in it is a logarithm.
+    """
+    services, of = np.unique(services_ms, return_inverse=True)
+    shares: Floats = np.bincount(of, weights=weights).astype(np.float64)
+    sums: Floats = np.cumsum(shares)
+    sums[-1] = 1.0
+    step = max(1, CELLS_MAX // len(services))
+    parts = [
+        _block(probabilities, shares, sums, services, waits[at : at + step], decays[at : at + step])
+        for at in range(0, len(waits), step)
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, len(probabilities)))
+
+
+def _block(
+    probabilities: Sequence[float], shares: Floats, sums: Floats, services: Floats, waits: Floats,
+    decays: Floats,
+) -> Floats:  # fmt: skip
+    """Quantiles of one block, services ascending and each once."""
+    kept = np.exp(-decays * np.diff(services, prepend=services[0])[:, None])
+    still = np.empty_like(kept)  # who was served up to a time and would still wait at it
+    held = np.zeros(len(waits))
+    for number, share in enumerate(shares):
+        held = held * kept[number] + share
+        still[number] = held
+    still *= waits
+    reached = sums[:, None] - still
+    columns = np.arange(len(waits))
+    found = np.empty((len(waits), len(probabilities)))
+    for number, wanted in enumerate(probabilities):
+        first = (reached < wanted).sum(axis=0)  # the first service time that reaches it
+        before = np.maximum(first - 1, 0)
+        above = sums[before] - wanted
+        with np.errstate(divide="ignore", invalid="ignore"):
+            after = np.log(still[before, columns] / above) / decays
+        tail = np.where((first > 0) & (above > 0), services[before] + after, np.inf)
+        jump = np.where(
+            first < len(services), services[np.minimum(first, len(services) - 1)], np.inf
+        )
+        found[:, number] = np.minimum(tail, jump)
+    return found

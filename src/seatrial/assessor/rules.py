@@ -17,15 +17,34 @@ from seatrial.assessor.case import (
     service_of,
     settings_proof,
 )
+from seatrial.assessor.promise import capacity_rps, load_of, rate_of, replicas_wanted, within
+from seatrial.assessor.recovery import STORES
+from seatrial.assessor.rules_places import (
+    bundle_offered,
+    platform_open,
+    platform_wanted,
+    region_near,
+    residency,
+    standards,
+)
+from seatrial.assessor.rules_services import (
+    commitment_allowed,
+    database_given,
+    database_offered,
+    database_wanted,
+    other_services,
+    rpo,
+    rto,
+    service_offered,
+)
+from seatrial.assessor.waits import spoken, waits
+from seatrial.assessor.week import busiest_rps
 from seatrial.kernel.assessment import Finding
 from seatrial.kernel.units import usd
 from seatrial.kernel.workload import Proof
 
 RUNTIME_MIB = 48
 """The supervisor and the server's parent process beside the workers (proportional set size)."""
-
-PLANNED_SERVICES = frozenset({"sqlite", "postgresql"})
-"""What designs hold and bills count; other services are told as a risk."""
 
 MEMORY_HEADROOM = 1.25
 """Share kept free for growth between the measurement and the worst day."""
@@ -55,12 +74,20 @@ def memory_fits(case: Case) -> Found | None:
 
 
 def request_time(case: Case) -> Found | None:
-    """No request takes longer than the platform allows."""
+    """No request takes longer than the platform allows, measured or by the limits in the source."""
     limit = case.platform.limits.request_s
     if limit is None:
         return None
     slowest = max(case.profile.routes, key=lambda r: r.quantiles_ms[-1])
     seconds = slowest.quantiles_ms[-1] / 1000
+    longest = next(iter(waits(case.component)), None)
+    if longest is not None and longest.seconds > max(seconds, limit.value):
+        return Found(
+            "violated",
+            f"{longest.sentence}, limit {spoken(limit.value)}",
+            longest.proof,
+            "set shorter time limits, or answer at once and do the work in a worker",
+        )
     if seconds <= limit.value:
         return None
     sentence = f"{slowest.path} takes up to {seconds:.1f} s, the limit is {limit.value:g} s"
@@ -91,18 +118,24 @@ def payload_fits(case: Case) -> Found | None:
 
 
 def replicas_allowed(case: Case) -> Found | None:
-    """The platform runs as many replicas as the design asks for."""
-    limit = case.platform.limits.replicas_max
-    if limit is None or case.design.replicas_max <= limit.value:
+    """The platform, and the size, run as many replicas as the design asks for."""
+    design, limit = case.design, case.platform.limits.replicas_max
+    size = next((s for s in case.platform.sizes if s.name == design.size), None)
+    own = size.replicas_max if size is not None else 0
+    if own and design.replicas_max > own:
+        sentence = f"{design.replicas_max} replicas, {design.size} runs at most {own}"
+        return Found("violated", sentence, catalogue_proof(case, "limit.replicas"), "a larger size")
+    if limit is None or design.replicas_max <= limit.value:
         return None
-    sentence = f"{case.design.replicas_max} replicas, the platform runs at most {limit.value:g}"
+    sentence = f"{design.replicas_max} replicas, the platform runs at most {limit.value:g}"
     return Found("violated", sentence, limit_proof(case, limit, "limit.replicas"))
 
 
 def local_state(case: Case) -> Found | None:
     """Data written to a local SQLite file survives and is seen by every replica."""
     sqlite = service_of(case, "sqlite")
-    if sqlite is None or case.design.database is not None:
+    stores = any(attached.kind in STORES for attached in case.design.attached)
+    if sqlite is None or stores:
         return None
     can = case.platform.capabilities
     if can.persistent_disk and case.platform.kind == "machine":
@@ -160,23 +193,29 @@ def service_level(case: Case) -> Found | None:
 
 
 def survives_a_replica(case: Case) -> Found | None:
-    """From three nines up, losing one replica at the peak leaves enough capacity."""
-    if case.demand.slo.availability_percent < 99.9 or case.platform.kind == "functions":
+    """From three nines up, losing one replica leaves enough capacity at every rate of the week.
+
+    Where replicas follow the load, each number of them is judged at the highest rate it serves.
+    """
+    design, platform, profile = case.design, case.platform, case.profile
+    if case.demand.slo.availability_percent < 99.9 or platform.kind == "functions":
         return None
-    replicas = case.design.replicas_min
-    left = case.promise.capacity_rps * (replicas - 1) / replicas
-    if left > case.promise.rate_rps:
-        return None
-    sentence = (
-        f"with one of {replicas} replicas lost, {left:.1f} requests/s are left "
-        f"of {case.promise.rate_rps:.1f} at the peak"
+    alone, peak = load_of(design, platform, 1), busiest_rps(case.demand.traffic)
+    one = capacity_rps(profile, alone)
+    most = within(
+        replicas_wanted(profile, alone, platform, peak), design.replicas_min, design.replicas_max
     )
-    return Found(
-        "violated",
-        sentence,
-        settings_proof("[slo] availability_percent", "capacity.n-minus-1"),
-        "one more replica",
-    )
+    for replicas in range(max(1, design.replicas_min), most + 1):
+        last = replicas == most
+        rate = peak if last else min(peak, rate_of(profile, alone, platform, replicas))
+        if rate > 0 and one * (replicas - 1) <= rate:
+            sentence = (
+                f"with one of {replicas} replicas lost, {one * (replicas - 1):.1f} requests/s are "
+                f"left of {rate:.1f}"
+            )
+            proof = settings_proof("[slo] availability_percent", "capacity.n-minus-1")
+            return Found("violated", sentence, proof, "one more replica")
+    return None
 
 
 def _latency(case: Case, name: str, promised: float | None, asked: float) -> Found | None:
@@ -206,6 +245,30 @@ def latency_p99(case: Case) -> Found | None:
     return _latency(case, "p99", case.promise.latency_ms_p99, case.demand.slo.latency_ms_p99)
 
 
+def simulated(case: Case) -> Found | None:
+    """The latencies of the simulated week keep the SLO, where the design was simulated."""
+    if case.simulation is None:
+        return None
+    slo = case.demand.slo
+    for name, told, asked in (
+        ("p95", case.simulation.latency_ms_p95, slo.latency_ms_p95),
+        ("p99", case.simulation.latency_ms_p99, slo.latency_ms_p99),
+    ):
+        if told.value is None or told.value > asked:
+            shown = "without bound" if told.value is None else f"{told.value:.0f} ms"
+            within = (
+                "" if told.low is None or told.high is None
+                else f" (95 % interval {told.low:.0f} to {told.high:.0f})"
+            )  # fmt: skip
+            return Found(
+                "violated",
+                f"simulated over a week, {name} is {shown}{within}, {asked:g} ms was asked for",
+                settings_proof(f"[slo] latency_ms_{name}", "slo.simulated"),
+                "more or larger replicas",
+            )
+    return None
+
+
 def priced(case: Case) -> Found | None:
     """Every line of the bill has a price."""
     if not case.bill.unpriced:
@@ -233,43 +296,6 @@ def within_budget(case: Case) -> Found | None:
     )
 
 
-def database_given(case: Case) -> Found | None:
-    """An app that cannot run without PostgreSQL gets one."""
-    postgresql = service_of(case, "postgresql")
-    if postgresql is None or not postgresql.required or case.design.database is not None:
-        return None
-    if case.platform.kind == "machine":
-        return None
-    sentence = f"the app cannot run without PostgreSQL ({postgresql.proof})"
-    return Found("violated", sentence, postgresql.proof, "a design with a database")
-
-
-def other_services(case: Case) -> Found | None:
-    """Services that no design holds yet are told, since the bill does not count them."""
-    others = [s for s in case.component.services if s.required and s.kind not in PLANNED_SERVICES]
-    if not others:
-        return None
-    names = ", ".join(f"{s.kind} ({s.proof})" for s in others)
-    sentence = f"the app also needs {names}, which the design does not hold and the bill not count"
-    return Found("risk", sentence, others[0].proof, "add what it costs to the bill")
-
-
-def database_offered(case: Case) -> Found | None:
-    """The platform has a private way to a managed database."""
-    if case.design.database is None or case.platform.capabilities.managed_database:
-        return None
-    sentence = f"{case.platform.name} has no private way to a managed PostgreSQL"
-    return Found("violated", sentence, catalogue_proof(case, "database.offered"))
-
-
-def database_wanted(case: Case) -> Found | None:
-    """A database is only bought for an app that can use it."""
-    if case.design.database is None or service_of(case, "postgresql") is not None:
-        return None
-    proof = Proof(kind="source", rule="service.postgresql", note="no PostgreSQL driver or address")
-    return Found("violated", "the app does not use PostgreSQL", proof)
-
-
 def measured(case: Case) -> Found | None:
     """The promise rests on measurements."""
     if case.profile.measured:
@@ -291,66 +317,54 @@ def cold_start(case: Case) -> Found | None:
     return Found("risk", sentence, case.profile.proofs[0])
 
 
-def platform_open(case: Case) -> Found | None:
-    """The platform takes new customers."""
-    platform = case.platform
-    if platform.status == "available":
-        return None
-    sentence = (
-        f"{platform.name} has ended"
-        if platform.status == "ended"
-        else f"{platform.name} takes no new customers"
-    )
-    return Found("violated", sentence, catalogue_proof(case, "platform.open"))
-
-
-def bundle_offered(case: Case) -> Found | None:
-    """Seatrial can write the platform's infrastructure."""
-    if case.platform.bundled:
-        return None
-    return Found(
-        "violated",
-        f"{case.platform.name} is compared only: its infrastructure cannot be written yet",
-        catalogue_proof(case, "bundle.offered"),
-    )
-
-
 RULES: dict[str, Rule] = {
-    "platform.open": platform_open,
-    "bundle.offered": bundle_offered,
-    "memory.fits": memory_fits,
-    "limit.request-time": request_time,
-    "limit.payload": payload_fits,
-    "limit.replicas": replicas_allowed,
-    "state.local-database": local_state,
-    "state.in-process": process_state,
-    "database.offered": database_offered,
-    "database.missing": database_given,
-    "database.unused": database_wanted,
-    "slo.latency-p95": latency_p95,
-    "slo.latency-p99": latency_p99,
-    "capacity.n-minus-1": survives_a_replica,
-    "slo.availability": service_level,
-    "price.known": priced,
-    "budget.monthly": within_budget,
-    "service.not-planned": other_services,
-    "evidence.assumed": measured,
-    "start.cold": cold_start,
+    "platform.open": Rule(platform_open, gate=True),
+    "platform.wanted": Rule(platform_wanted, gate=True),
+    "region.near": Rule(region_near, ("region",), gate=True),
+    "compliance.residency": Rule(residency, ("region",), gate=True),
+    "compliance.standards": Rule(standards),
+    "service.offered": Rule(service_offered),
+    "memory.fits": Rule(memory_fits, ("size",)),
+    "limit.request-time": Rule(request_time),
+    "limit.payload": Rule(payload_fits),
+    "limit.replicas": Rule(replicas_allowed, ("most", "replicas")),
+    "state.local-database": Rule(local_state, ("database", "services")),
+    "state.in-process": Rule(process_state, ("workers", "replicas")),
+    "database.offered": Rule(database_offered, ("database", "services")),
+    "database.missing": Rule(database_given, ("database",)),
+    "database.unused": Rule(database_wanted, ("database",)),
+    "commitment.allowed": Rule(commitment_allowed, ("commitment",)),
+    "slo.latency-p95": Rule(latency_p95, ("load", "replicas")),
+    "slo.latency-p99": Rule(latency_p99, ("load", "replicas")),
+    "capacity.n-minus-1": Rule(survives_a_replica, ("load", "replicas")),
+    "slo.availability": Rule(service_level, ("database", "services")),
+    "recovery.rto": Rule(rto, ("replicas", "database", "services")),
+    "recovery.rpo": Rule(rpo, ("replicas", "database", "services")),
+    "slo.simulated": Rule(simulated),
+    "price.known": Rule(priced, ("bill",)),
+    "budget.monthly": Rule(within_budget, ("bill",)),
+    "service.not-planned": Rule(other_services),
+    "evidence.assumed": Rule(measured),
+    "start.cold": Rule(cold_start),
+    "bundle.offered": Rule(bundle_offered),
 }
 """The rules in the order in which they are told: what cannot be helped first, money last."""
 
 
 def check(case: Case) -> tuple[Finding, ...]:
-    """All findings of all rules, in the order of the rules."""
+    """All findings of all rules, in the order of the rules; only those of gates if one is shut."""
+    found = [(name, rule.read(case)) for name, rule in RULES.items() if rule.gate]
+    if not any(one is not None and one.severity == "violated" for _, one in found):
+        found += [(name, rule.read(case)) for name, rule in RULES.items() if not rule.gate]
     return tuple(
         Finding(
-            severity=found.severity,
+            severity=one.severity,
             rule=name,
             subject=case.design.id,
-            sentence=found.sentence,
-            proof=found.proof,
-            fix=found.fix,
+            sentence=one.sentence,
+            proof=one.proof,
+            fix=one.fix,
         )
-        for name, rule in RULES.items()
-        if (found := rule(case)) is not None
+        for name, one in found
+        if one is not None
     )

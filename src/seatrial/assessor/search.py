@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
+from seatrial.assessor.columns import UNPRICED_MICRO_USD, Micros
 from seatrial.assessor.price import PriceBook
 from seatrial.assessor.space import COMMITMENT, SIZE, SLOTS, Index, Space
 from seatrial.assessor.tables import (
-    UNPRICED_MICRO_USD,
     Axes,
-    Micros,
     Tables,
     UsageOf,
     tables,

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from math import prod
 from typing import Literal, NamedTuple
 
-from seatrial.kernel.design import Attached, Database, Design
+from seatrial.kernel.design import THREADS, Attached, Database, Design
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import (
     EVERYWHERE,
     ON_DEMAND,
+    BillLine,
     Catalog,
     ManagedService,
     Platform,
@@ -26,9 +27,6 @@ Index = tuple[int, ...]
 
 SIZE, REPLICAS, COMMITMENT, DATABASE, SLOTS = range(5)
 """The axes of a space in their order; the slots of managed services start at the last."""
-
-THREADS = 8
-"""Threads per worker, the runtime's default."""
 
 ANYWHERE = ("here",)
 """Region of what runs in no provider's region, such as the owner's machine."""
@@ -203,10 +201,13 @@ class Commitments:
 
     def of(self, platform: Platform, region: str) -> tuple[str, ...]:
         """On demand, then what any line of the platform is sold under there."""
+        return (ON_DEMAND, *sorted(self.sold(platform.bill, platform.provider, region)))
+
+    def sold(self, bill: tuple[BillLine, ...], provider: str, region: str) -> set[str]:
+        """The terms beside on demand that any line of a bill is sold under there."""
         found: set[str] = set()
-        for line in platform.bill:
+        for line in bill:
             for place in (region, EVERYWHERE):
-                key = (line.provider or platform.provider, line.service, place)
-                sold = self._sold.get(key, set())
+                sold = self._sold.get((line.provider or provider, line.service, place), set())
                 found |= {terms for terms in sold if taken(terms, line.commitments)}
-        return (ON_DEMAND, *sorted(found))
+        return found

@@ -17,8 +17,14 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from seatrial.assessor.columns import (
+    TOO_LARGE,
+    UNPRICED_MICRO_USD,
+    ColumnsOf,
+    Micros,
+    lined,
+)
 from seatrial.assessor.price import (
     Amount,
     PriceBook,
@@ -40,21 +46,12 @@ Axes = tuple[int, ...]
 Billed = Callable[[Index, Design, Usage], list[tuple[str, Amount]] | None]
 Seen = dict[tuple[str, str, Decimal, str], int | None]
 
-Micros = npt.NDArray[np.int64]
-
-UNPRICED_MICRO_USD = 1 << 61
-"""The total of a design that has a line without a price.
-
-Every sum of known amounts is proved to stay below when tables are built, and two such marks
-added do not overflow. Being above every known total, it sorts last."""
-
-TOO_LARGE = UNPRICED_MICRO_USD + 1
-"""A known amount that cannot be added safely; it is refused."""
-
 POSTGRESQL = "postgresql"
 """Kind of the managed service that `Design.database` is."""
 
-AXIS_OF: dict[Choice, int] = {"size": SIZE, "replicas": REPLICAS, "database": DATABASE}
+AXIS_OF: dict[Choice, int] = {
+    "size": SIZE, "load": SIZE, "replicas": REPLICAS, "database": DATABASE
+}  # fmt: skip
 
 
 class Tables(NamedTuple):
@@ -71,8 +68,10 @@ class Tables(NamedTuple):
         return None if total >= UNPRICED_MICRO_USD else total
 
 
-def tables(space: Space, book: PriceBook, usage: UsageOf) -> Tables:
-    """The tables of a space.
+def tables(
+    space: Space, book: PriceBook, usage: UsageOf, columns: ColumnsOf | None = None
+) -> Tables:
+    """The tables of a space; with `columns`, the platform's lines are worked out at once.
 
     Raises `InputError` when the dearest design would not fit, `AssertionError` when a line turns
     out to depend on a choice that its meter does not declare.
@@ -81,7 +80,13 @@ def tables(space: Space, book: PriceBook, usage: UsageOf) -> Tables:
     used: dict[Index, Usage] = {}
     summed: dict[Axes, Micros] = {}
     ceiling = 0
-    for axes, billed in _billed(space, book):
+    worked: list[tuple[Axes, Micros]] = []
+    if columns is not None:
+        worked = [
+            (_axes_of(line, space), lined(line, space, book, columns, _axes_of(line, space)))
+            for line in space.platform.bill
+        ]
+    for axes, billed in _billed(space, book, columns is None):
         seen: Seen = {}
         values = []
         for index in _indexes(space, axes):
@@ -94,15 +99,17 @@ def tables(space: Space, book: PriceBook, usage: UsageOf) -> Tables:
                     month = used[followed] = usage(design)
                 case = made[index] = design, month
             values.append(_micro_usd(billed(index, *case), space, book, seen))
-        ceiling += max((v for v in values if v != UNPRICED_MICRO_USD), default=0)
-        if ceiling >= UNPRICED_MICRO_USD or min(values) < 0:
+        wide = [length if axis in axes else 1 for axis, length in enumerate(space.axes)]
+        worked.append((axes, np.array(values, dtype=np.int64).reshape(wide)))
+    for axes, table in worked:
+        known = table[table != UNPRICED_MICRO_USD]
+        ceiling += int(known.max()) if known.size else 0
+        if ceiling >= UNPRICED_MICRO_USD or table.min() < 0:
             raise InputError(
                 "amounts are below zero, or too large to be added",
                 where=f"{space.platform.id} in {space.region}",
                 fix="correct the usage or the price; 2 trillion USD a month is the most",
             )
-        wide = [length if axis in axes else 1 for axis, length in enumerate(space.axes)]
-        table = np.array(values, dtype=np.int64).reshape(wide)
         if axes in summed:
             table = np.minimum(summed[axes] + table, UNPRICED_MICRO_USD)
         summed[axes] = table
@@ -117,13 +124,16 @@ def _indexes(space: Space, axes: Axes) -> Iterator[Index]:
     return itertools.product(*ranges)
 
 
-def _billed(space: Space, book: PriceBook) -> Iterator[tuple[Axes, Billed]]:
-    """Everything a bill of the space adds up, each with the axes that its amount depends on."""
+def _billed(space: Space, book: PriceBook, lines: bool) -> Iterator[tuple[Axes, Billed]]:
+    """Everything a bill of the space adds up, each with the axes that its amount depends on.
+
+    The platform's own `lines` are left out where they are worked out otherwise.
+    """
     # The empty bill: a platform may have no line at all.
     yield (), lambda index, design, usage: []
     provider = space.platform.provider
-    for line in space.platform.bill:
-        yield _axes_of(line), partial(_platform_line, line, line.provider or provider)
+    for line in space.platform.bill if lines else ():
+        yield _axes_of(line, space), partial(_platform_line, line, line.provider or provider)
     for axis, slot in enumerate((space.databases, *space.slots), DATABASE):
         services = [book.service(provider, kind) for kind in _kinds(slot)]
         committable = any(line.commitments for s in services if s for line in s.bill)
@@ -131,8 +141,10 @@ def _billed(space: Space, book: PriceBook) -> Iterator[tuple[Axes, Billed]]:
         yield axes, partial(_service_lines, space, axis, book)
 
 
-def _axes_of(line: BillLine) -> Axes:
-    axes = {AXIS_OF[choice] for choice in METERS[line.meter].depends}
+def _axes_of(line: BillLine, space: Space) -> Axes:
+    scales = any(count.replicas_min != count.replicas_max for count in space.counts)
+    depends = METERS[line.meter].depends
+    axes = {AXIS_OF[choice] for choice in depends if choice != "load" or scales}
     if "{" in line.sku:
         axes.add(SIZE)
     if line.commitments:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from seatrial.assessor.promise import Profile
+import numpy as np
+
+from seatrial.assessor.promise import Profile, load_of
+from seatrial.assessor.scaling import scaled_hours, wanted_hours
+from seatrial.assessor.week import requests_per_day
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import BillLine, Platform
@@ -18,8 +22,9 @@ from seatrial.kernel.units import DAYS_PER_MONTH, HOURS_PER_MONTH, MIB_PER_GIB
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Workload
 
-Choice = Literal["size", "replicas", "database"]
-"""A choice of a design that meters can depend on."""
+Choice = Literal["size", "load", "replicas", "database"]
+"""A choice of a design that meters can depend on; `load` is the size where replicas follow the
+load, since a larger one needs fewer of them, and nothing where their number is fixed."""
 
 BYTES_PER_GIB = 1024**3
 
@@ -81,7 +86,8 @@ answers."""
 class Usage(Value):
     """A month's usage, as far as bills ask for it; GiB are 2^30 bytes.
 
-    `replica_hours_month` counts all replicas, `concurrency` the requests one replica works on at
+    `replica_hours_month` counts all replicas, `scaled_server_hours` those of servers that are only
+    there while the load needs them, `concurrency` the requests one replica works on at
     once where a platform bills the time in which it works, `provisioned` the instances a functions
     platform keeps warm, `endpoints` private endpoints times zones, `extra_disk_gib` what a replica
     asks for beyond the disk that comes with it. `cpu_utilisation` is the mean busy share of the
@@ -92,6 +98,7 @@ class Usage(Value):
     requests_month: Decimal = Decimal(0)
     request_duration_s_mean: Decimal = Decimal(0)
     replica_hours_month: Decimal = Decimal(0)
+    scaled_server_hours: Decimal = Decimal(0)
     concurrency: Decimal = Decimal(1)
     provisioned: Decimal = Decimal(0)
     load_balancer_units_hours: Decimal = Decimal(0)
@@ -126,14 +133,14 @@ def usage_of(
 ) -> Usage:
     """A month of `demand` on `design`, from the profile's bodies and service times.
 
-    Replicas: `replicas_min` run all month; autoscaling is not counted. A request computes longer
-    on a replica with less than one vCPU, by that share. Functions reach a database from private
+    The week repeats through the month, growth is not counted. Where replicas follow the load, each
+    hour bills those that it needs. A request computes longer on a replica with less than one vCPU,
+    by that share. Functions reach a database from private
     subnets, and the world from there through NAT; containers and servers have addresses.
     """
-    requests = _exact(demand.traffic.requests_per_day) * DAYS_PER_MONTH
+    day = requests_per_day(demand.traffic)
+    requests = _exact(day) * DAYS_PER_MONTH
     body = _exact(profile.response_bytes)
-    speed = min(1.0, design.vcpu)
-    duration_ms = profile.mean_ms - profile.cpu_ms + profile.cpu_ms / speed
     services = [service for component in workload.components for service in component.services]
     # One secret holds the database's address, another all other addresses.
     addressed = any(s.env and s.kind != "postgresql" for s in services)
@@ -141,21 +148,24 @@ def usage_of(
     private = platform.kind == "functions" and design.database is not None
     outward = any(service.kind in OUTBOUND_SERVICES for service in services)
     answered = requests * body / BYTES_PER_GIB
-    processors = design.vcpu * max(1, design.replicas_min)
-    busy = demand.traffic.requests_per_day * profile.cpu_ms / 1000 / 86_400 / processors
+    hours = replica_hours_month(demand, profile, design, platform)
+    busy = utilisation(demand, profile, design, hours)
     return Usage(
         requests_month=requests,
-        request_duration_s_mean=_exact(duration_ms) / 1000,
-        replica_hours_month=design.replicas_min * HOURS_PER_MONTH,
-        load_balancer_units_hours=load_balancer_units_hours(
-            demand.traffic.requests_per_day / 86_400, profile.response_bytes
-        ),
+        request_duration_s_mean=duration_s(profile, design.vcpu),
+        replica_hours_month=hours,
+        scaled_server_hours=hours - design.replicas_min * HOURS_PER_MONTH
+        if design.servers
+        else Decimal(0),
+        load_balancer_units_hours=load_balancer_units_hours(day / 86_400, profile.response_bytes),
         nat_gateways=1 + design.database.multi_az if private and design.database else 0,
         nat_gib_month=requests * OUTBOUND_BYTES_PER_REQUEST / BYTES_PER_GIB
         if outward and private
         else Decimal(0),
         cpu_utilisation=_exact(round(busy, 9)),
-        surplus_vcpu_hours=surplus_vcpu_hours(design, platform, busy),
+        surplus_vcpu_hours=surplus_vcpu_hours(
+            design, platform, busy, hours if design.servers else None
+        ),
         egress_gib_month=requests * (body + RESPONSE_OVERHEAD_BYTES) / BYTES_PER_GIB,
         cross_zone_gib_month=Decimal(0)
         if design.database is None
@@ -168,9 +178,40 @@ def usage_of(
     )
 
 
-def _exact(number: float) -> Decimal:
-    """A float as the decimal it is written as."""
-    return Decimal(str(number))
+def duration_s(profile: Profile, vcpu: float) -> Decimal:
+    """Mean seconds of a request on a replica of so many processors."""
+    speed = min(1.0, vcpu)
+    mean_ms: Decimal = _exact(profile.mean_ms - profile.cpu_ms + profile.cpu_ms / speed)
+    return mean_ms / 1000
+
+
+def replica_hours_month(
+    demand: Demand, profile: Profile, design: Design, platform: Platform
+) -> Decimal:
+    """Hours of all replicas in a month, to the thousandth."""
+    if design.replicas_min == design.replicas_max or platform.kind == "functions":
+        return design.replicas_min * HOURS_PER_MONTH
+    wanted = wanted_hours(demand, profile, load_of(design, platform, 1), platform)
+    return scaled_hours(wanted, design.replicas_min, design.replicas_max)
+
+
+def utilisation(demand: Demand, profile: Profile, design: Design, hours: Decimal) -> float:
+    """Mean busy share of the processors that are there, with so many replica-hours a month."""
+    replicas = max(1.0, float(hours / HOURS_PER_MONTH))
+    return (
+        requests_per_day(demand.traffic) * profile.cpu_ms / 1000 / 86_400 / (design.vcpu * replicas)
+    )
+
+
+def _exact(number: Any) -> Any:
+    """A float as the decimal it is written as; columns of decimals are that already."""
+    return number if isinstance(number, np.ndarray) else Decimal(str(number))
+
+
+def _above_zero(amount: Any) -> Any:
+    """An amount, or each of a column, at least 0."""
+    zero = np.array([Decimal(0)], dtype=object)
+    return np.maximum(amount, zero) if isinstance(amount, np.ndarray) else max(Decimal(0), amount)
 
 
 def load_balancer_units_hours(rate_rps: float, response_bytes: float) -> Decimal:
@@ -187,19 +228,26 @@ def load_balancer_units_hours(rate_rps: float, response_bytes: float) -> Decimal
         / BYTES_PER_GIB
         / LCU_GIB_PER_H,
     )
-    return _exact(round(per_request * rate_rps * 24, 9)) * DAYS_PER_MONTH
+    a_day: Decimal = _exact(round(per_request * rate_rps * 24, 9))
+    return a_day * DAYS_PER_MONTH
 
 
-def surplus_vcpu_hours(design: Design, platform: Platform, utilisation: float) -> Decimal:
+def surplus_vcpu_hours(
+    design: Design, platform: Platform, utilisation: float, hours: Decimal | None = None
+) -> Decimal:
     """Hours in which burstable servers work above their baseline, over a whole month.
 
-    What is saved in quiet hours pays for busy ones, so the mean decides.
+    What is saved in quiet hours pays for busy ones, so the mean decides. `hours` are those of the
+    servers, all month of each when none are given.
     """
     size = next((s for s in platform.sizes if s.name == design.size), None)
     if size is None or utilisation <= size.baseline:
         return Decimal(0)
     above = min(1.0, utilisation) - size.baseline
-    return _exact(round(above * design.vcpu * design.servers, 9)) * HOURS_PER_MONTH
+    if hours is None:
+        hours = design.servers * HOURS_PER_MONTH
+    surplus: Decimal = _exact(round(above * design.vcpu, 9)) * hours
+    return surplus
 
 
 SECONDS_PER_HOUR = 3600
@@ -208,37 +256,48 @@ SECONDS_PER_HOUR = 3600
 class Meter(NamedTuple):
     """What is read for a design in a month, and which choices of the design it depends on."""
 
-    read: Callable[[Design, Usage], Decimal]
+    read: Callable[[Any, Any], Any]
     depends: tuple[Choice, ...] = ()
 
 
-def _active_s(usage: Usage) -> Decimal:
+def _active_s(usage: Any) -> Any:
     """Seconds in which replicas work on requests, several at once counted once."""
     return usage.requests_month * usage.request_duration_s_mean / usage.concurrency
 
 
-def _idle_s(usage: Usage) -> Decimal:
-    """Seconds in which replicas run and do not work."""
-    return max(Decimal(0), usage.replica_hours_month * SECONDS_PER_HOUR - _active_s(usage))
+def _idle_s(design: Any, usage: Any) -> Any:
+    """Seconds in which replicas that always run do not work; what follows the load is not idle."""
+    always = design.replicas_min * HOURS_PER_MONTH
+    both = isinstance(always, np.ndarray)
+    hours = usage.replica_hours_month
+    kept = np.minimum(hours, always) if both else min(hours, always)
+    return _above_zero(kept * SECONDS_PER_HOUR - _active_s(usage))
 
 
-def _address_hours(design: Design, usage: Usage) -> Decimal:
+def _server_hours(design: Any, usage: Any) -> Any:
+    return design.servers * HOURS_PER_MONTH + usage.scaled_server_hours
+
+
+def _address_hours(design: Any, usage: Any) -> Any:
     """Public addresses of replicas or of the servers they run on; behind NAT they have none."""
     if usage.nat_gateways:
         return Decimal(0)
-    return design.servers * HOURS_PER_MONTH if design.servers else usage.replica_hours_month
+    return _server_hours(design, usage) if np.any(design.servers) else usage.replica_hours_month
 
 
-def _gib(design: Design) -> Decimal:
-    return Decimal(design.memory_mib) / MIB_PER_GIB
+def _gib(design: Any) -> Any:
+    memory = design.memory_mib
+    return (memory if isinstance(memory, np.ndarray) else Decimal(memory)) / MIB_PER_GIB
 
 
 METERS: dict[str, Meter] = {
     "hours": Meter(lambda d, u: HOURS_PER_MONTH),
     "months": Meter(lambda d, u: Decimal(1)),
-    "replica_hours": Meter(lambda d, u: u.replica_hours_month, ("replicas",)),
-    "address_hours": Meter(_address_hours, ("replicas", "database")),
-    "replica_months": Meter(lambda d, u: u.replica_hours_month / HOURS_PER_MONTH, ("replicas",)),
+    "replica_hours": Meter(lambda d, u: u.replica_hours_month, ("load", "replicas")),
+    "address_hours": Meter(_address_hours, ("load", "replicas", "database")),
+    "replica_months": Meter(
+        lambda d, u: u.replica_hours_month / HOURS_PER_MONTH, ("load", "replicas")
+    ),
     "replica_vcpu_hours": Meter(
         lambda d, u: _exact(d.vcpu) * u.replica_hours_month, ("size", "replicas")
     ),
@@ -255,16 +314,18 @@ METERS: dict[str, Meter] = {
     "active_vcpu_hours": Meter(
         lambda d, u: _exact(d.vcpu) * _active_s(u) / SECONDS_PER_HOUR, ("size",)
     ),
-    "idle_vcpu_seconds": Meter(lambda d, u: _exact(d.vcpu) * _idle_s(u), ("size", "replicas")),
-    "idle_gib_seconds": Meter(lambda d, u: _gib(d) * _idle_s(u), ("size", "replicas")),
+    "idle_vcpu_seconds": Meter(lambda d, u: _exact(d.vcpu) * _idle_s(d, u), ("size", "replicas")),
+    "idle_gib_seconds": Meter(lambda d, u: _gib(d) * _idle_s(d, u), ("size", "replicas")),
     "provisioned_gib_seconds": Meter(
         lambda d, u: _gib(d) * u.provisioned * HOURS_PER_MONTH * SECONDS_PER_HOUR, ("size",)
     ),
     "extra_disk_gib_hours": Meter(
-        lambda d, u: u.extra_disk_gib * u.replica_hours_month, ("replicas",)
+        lambda d, u: u.extra_disk_gib * u.replica_hours_month, ("load", "replicas")
     ),
-    "server_hours": Meter(lambda d, u: d.servers * HOURS_PER_MONTH, ("replicas",)),
-    "server_months": Meter(lambda d, u: Decimal(d.servers), ("replicas",)),
+    "server_hours": Meter(_server_hours, ("load", "replicas")),
+    "server_months": Meter(
+        lambda d, u: _server_hours(d, u) / HOURS_PER_MONTH, ("load", "replicas")
+    ),
     "surplus_vcpu_hours": Meter(lambda d, u: u.surplus_vcpu_hours, ("size", "replicas")),
     "requests": Meter(lambda d, u: u.requests_month),
     "request_gib_seconds": Meter(
@@ -294,9 +355,12 @@ METERS: dict[str, Meter] = {
     "image_gib_months": Meter(lambda d, u: u.images_gib),
     "secrets": Meter(lambda d, u: Decimal(u.secrets), ("database",)),
     "secret_requests": Meter(
-        lambda d, u: Decimal(u.secret_requests_month), ("replicas", "database")
+        lambda d, u: u.secret_requests_month * Decimal(1), ("replicas", "database")
     ),
-    "disk_gib_months": Meter(lambda d, u: d.servers * u.server_disk_gib, ("replicas",)),
+    "disk_gib_months": Meter(
+        lambda d, u: _server_hours(d, u) / HOURS_PER_MONTH * u.server_disk_gib,
+        ("load", "replicas"),
+    ),
     "build_minutes": Meter(lambda d, u: u.build_minutes_month),
     "seats": Meter(lambda d, u: Decimal(u.seats)),
 }
@@ -307,7 +371,8 @@ bill only who sends, `extra_log_gib_months` for those whose ingestion includes t
 
 def read_meter(meter: str, design: Design, usage: Usage) -> Decimal:
     """What a meter reads for a design in a month."""
-    return METERS[meter].read(design, usage)
+    read: Decimal = METERS[meter].read(design, usage)
+    return read
 
 
 def read_option(line: BillLine, options: dict[str, str]) -> Decimal:

@@ -51,6 +51,19 @@ class PlatformYears(Value):
     usd_user_month: Decimal | None
 
 
+class CheapestFrom(Value):
+    """From so many requests a day on this platform is the best one; empty: none does any more.
+
+    `design` and `monthly_usd` are its best at exactly that traffic.
+    """
+
+    requests_per_day: float
+    daily_users: int
+    platform: str
+    design: str | None
+    monthly_usd: Decimal | None
+
+
 class Saving(Value):
     """One way to pay less for the chosen design, and what stands against it.
 
@@ -92,7 +105,8 @@ class Phase(Value):
     """A part of the app's life with its own design, from `month` on (0: now).
 
     `until_rps` is the peak rate at which it ends, none for the last; `migration` are the steps
-    from the phase before.
+    from the phase before. `when` says when it begins, in words. Where traffic does not grow
+    `month` is 0 throughout, and only `when` tells the phases apart.
     """
 
     name: Literal["start", "growth", "scale"]
@@ -104,6 +118,7 @@ class Phase(Value):
     monthly_usd: Decimal
     changes: tuple[Change, ...] = ()
     migration: tuple[str, ...] = ()
+    when: str = ""
 
 
 class Task(Value):

@@ -8,6 +8,10 @@ from seatrial.kernel.platform import ON_DEMAND
 from seatrial.kernel.values import Value
 
 
+THREADS = 8
+"""Threads per worker, the runtime's default."""
+
+
 class Attached(Value):
     """A managed service the design uses, by kind, with its size and what is said of its options.
 
@@ -75,6 +79,11 @@ class Design(Value):
             name += f"-{self.replicas_max}"
         if self.servers:
             name += f"on{self.servers}"
+        # Functions have one of both; a worker per processor with the usual threads goes unsaid.
+        if self.threads != 1 and self.workers != max(1, int(self.vcpu)):
+            name += f"w{self.workers}"
+        if self.threads not in (1, THREADS):
+            name += f"t{self.threads}"
         if self.database:
             name += f"+{self.database.instance}" + ("-multi-az" if self.database.multi_az else "")
         for service in self.services:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from seatrial.kernel.advice import (
     Advice,
+    CheapestFrom,
     Flip,
     PlatformYears,
     Relaxation,
@@ -94,6 +95,7 @@ class Plan(Value):
     scenarios: tuple[ScenarioChoice, ...] = ()
     years: tuple[PlatformYears, ...] = ()
     break_even: tuple[BreakEven, ...] = ()
+    cheapest: tuple[CheapestFrom, ...] = ()
     savings: tuple[Saving, ...] = ()
     flips: tuple[Flip, ...] = ()
     advice: Advice | None = None

@@ -1,23 +1,25 @@
-"""The decision: every design of every platform, assessed, ranked and explained."""
+"""The decision: every design judged, the best simulated, ranked and explained."""
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from seatrial.assessor.assess import Question, assess, question
-from seatrial.assessor.space import THREADS
+from seatrial.assessor.week import busiest_rps
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.demand import Demand
-from seatrial.kernel.design import Design
+from seatrial.kernel.design import THREADS, Design
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.platform import Catalog, Size
 from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
+from seatrial.planner.advice import advice
 from seatrial.planner.calibrate import calibrated
-from seatrial.planner.enumerate import designs
-from seatrial.planner.explain import explain
-from seatrial.planner.rank import outranked, ranked, rejected, verdict
-
-RANKED_MAX = 10
+from seatrial.planner.explain import Counts, explain
+from seatrial.planner.finals import Finals, Simulate, finals, without
+from seatrial.planner.search import Found, order_of, search, with_dimensions
+from seatrial.planner.whatif import whatif
 
 REHEARSAL_UTILISATION = 0.5
 """This machine also runs the proxy and the load generator, so the app gets half of it."""
@@ -30,37 +32,71 @@ def plan(
     machine: Size,
     replicas: int,
     evidence: LoadEvidence | None = None,
+    simulate: Simulate | None = None,
 ) -> Plan:
     """Where the app should run, and why nothing else.
 
     `machine` is what ONE of `replicas` gets on this machine; `evidence` of an earlier trial of
-    the same workload corrects the promises. Same arguments, same bytes.
+    the same workload corrects the promises; `simulate` judges the best designs again. Same
+    arguments, same bytes.
     """
     asked = question(workload, demand, catalog)
     here = _here(machine, replicas)
     if evidence is not None and evidence.workload_digest == digest(workload):
         modelled = assess(asked, here, evidence.rate_rps).promise
         asked = asked._replace(profile=calibrated(asked.profile, evidence, modelled))
-    assessments = tuple(
-        assess(asked, design)
-        for design in designs(catalog, demand, machine, asked.profile.memory_mib_worker, asked.book)
+    found = search(asked, machine)
+    return _decided(found, _scored(asked, finals(found, simulate)), machine, here)
+
+
+def _scored(asked: Question, last: Finals) -> Finals:
+    """The finalists with their dimensions, cost against the cheapest of them."""
+    costs = [a.bill.monthly_usd for a in last.ranked if a.bill.monthly_usd is not None]
+    cheapest = min(costs, default=None)
+    scored = tuple(with_dimensions(asked, one, cheapest) for one in last.ranked)
+    known = {one.design.id: one for one in scored}
+    built = last.buildable
+    if built is not None:
+        built = known.get(built.design.id) or with_dimensions(asked, built, cheapest)
+    return last._replace(ranked=scored, buildable=built)
+
+
+def _decided(found: Found, last: Finals, machine: Size, here: Design) -> Plan:
+    asked = found.asked
+    chosen = last.ranked[0] if last.ranked else None
+    rejected, verdicts = without(found, last.dropped)
+    told = {one.design.id: one for one in last.ranked}
+    verdicts = tuple(
+        replace(v, best=told.get(v.best.design.id, v.best)) if v.best else v for v in verdicts
     )
-    best = ranked(assessments)
-    verdicts = tuple(verdict(platform, assessments) for platform in catalog.platforms)
-    chosen = best[0] if best else None
+    counts = Counts(found.considered, found.feasible - len(last.dropped))
+    gone = {one.design.id for one in last.dropped}
+    order = order_of(asked.demand)
+    what = whatif(found, chosen, machine)
     return Plan(
-        app=workload.app,
-        workload_digest=digest(workload),
-        catalog_digest=catalog.digest,
-        demand=demand,
-        considered=len(assessments),
+        app=asked.workload.app,
+        workload_digest=digest(asked.workload),
+        catalog_digest=asked.catalog.digest,
+        demand=asked.demand,
+        order=order,
+        considered=counts.considered,
+        feasible=counts.feasible,
         chosen=chosen,
-        ranked=best[:RANKED_MAX],
-        outranked=outranked(best[RANKED_MAX:]),
-        rejected=rejected(assessments),
+        buildable=last.buildable,
+        ranked=last.ranked,
+        front=tuple(point for point in found.front if point.design not in gone),
+        rejected=rejected,
         platforms=verdicts,
         rehearsal=_rehearsal(asked, here),
-        explanation=explain(chosen, verdicts, len(assessments)),
+        explanation=explain(chosen, last.buildable, verdicts, counts, order),
+        relaxations=what.relaxations,
+        scenarios=what.scenarios,
+        years=what.years,
+        break_even=what.break_even,
+        cheapest=what.cheapest,
+        savings=what.savings,
+        flips=what.flips,
+        advice=advice(asked, chosen, what.phases),
     )
 
 
@@ -81,4 +117,4 @@ def _here(machine: Size, replicas: int) -> Design:
 def _rehearsal(asked: Question, here: Design) -> Assessment:
     """What the model promises for this machine, at the part of the peak it can be asked for."""
     safe_rps = REHEARSAL_UTILISATION * assess(asked, here).promise.capacity_rps
-    return assess(asked, here, min(asked.demand.traffic.peak_rps, safe_rps))
+    return assess(asked, here, min(busiest_rps(asked.demand.traffic), safe_rps))

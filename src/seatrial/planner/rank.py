@@ -1,80 +1,78 @@
-"""The order of designs, and what each platform came to."""
+"""The order of designs: what is cheapest, or what is best by the owner's weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
+from seatrial.assessor.assess import Question
 from seatrial.assessor.rules import RULES
 from seatrial.kernel.assessment import Assessment
-from seatrial.kernel.plan import Outranked, PlatformVerdict, Rejected
+from seatrial.kernel.demand import Demand
 from seatrial.kernel.platform import Platform
-from seatrial.kernel.units import usd
-
-NEVER_MS = 1e12
-
-
-def cost_order(assessment: Assessment) -> tuple[Decimal, float, str]:
-    """Cheapest first; then the lower 95th percentile; then the name, so that order is total."""
-    assert assessment.bill.monthly_usd is not None, "an unpriced design is never ranked"
-    p95 = assessment.promise.latency_ms_p95
-    return (assessment.bill.monthly_usd, NEVER_MS if p95 is None else p95, assessment.design.id)
+from seatrial.kernel.units import micro_usd, usd
+from seatrial.planner.masks import NEVER_MS
 
 
-def ranked(assessments: Iterable[Assessment]) -> tuple[Assessment, ...]:
-    """The designs that no rule rejects, best first."""
-    return tuple(sorted((a for a in assessments if not a.violations), key=cost_order))
-
-
-def outranked(assessments: Iterable[Assessment]) -> tuple[Outranked, ...]:
-    """The designs behind the best few, in their order, in short."""
-    return tuple(
-        Outranked(
-            design=a.design.id,
-            platform=a.design.platform,
-            monthly_usd=cost_order(a)[0],
-            latency_ms_p95=a.promise.latency_ms_p95,
+def order_of(demand: Demand) -> str:
+    """The order of designs in one sentence."""
+    weights = {name: w for name, w in demand.preferences.weights.items() if w}
+    if weights:
+        told = ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+        return (
+            f"the highest weighted score over the dimensions ({told}) first, among the designs "
+            "that nothing beats in cost, latency, availability, recovery and work; then the "
+            "cheapest, then the lower 95th percentile, then the name"
         )
-        for a in assessments
-    )
-
-
-def rejected(assessments: Iterable[Assessment]) -> tuple[Rejected, ...]:
-    """The designs that a rule rejects, each with every reason."""
-    return tuple(
-        Rejected(
-            design=a.design.id,
-            platform=a.design.platform,
-            monthly_usd=usd(a.bill.monthly_usd),
-            reasons=a.violations,
+    rate = demand.budget.ops_usd_hour
+    what = "the cheapest"
+    if rate is not None:
+        what = (
+            f"the lowest sum of the bill and of the month's work at {usd(rate)} an hour (none is "
+            "counted where no source gives a platform's hours)"
         )
-        for a in assessments
-        if a.violations
-    )
+    return f"{what} first, then the lower 95th percentile, then the name"
 
 
-def _nearness(assessment: Assessment) -> tuple[int, int, Decimal, str]:
-    """Fewest violations; then those told last, money after what cannot be helped; then cost."""
-    cost, order = assessment.bill.monthly_usd, list(RULES)
-    return (
-        len(assessment.violations),
-        -min(order.index(finding.rule) for finding in assessment.violations),
-        Decimal("Infinity") if cost is None else cost,
-        assessment.design.id,
-    )
+def work_usd(asked: Question, platform: Platform) -> Decimal:
+    """What a month of work around a platform costs, 0 where its hours or the rate are not known."""
+    rate, hours = asked.demand.budget.ops_usd_hour, platform.operations.month_hours
+    if rate is None or hours is None:
+        return Decimal(0)
+    return micro_usd(rate * Decimal(str(hours.value)))
 
 
-def verdict(platform: Platform, assessments: tuple[Assessment, ...]) -> PlatformVerdict:
-    """One platform's best design; without a feasible one, the design that came nearest and why."""
-    mine = [a for a in assessments if a.design.platform == platform.id]
-    best = next(iter(ranked(mine)), None)
-    nearest = min(mine, key=_nearness) if mine and best is None else None
-    return PlatformVerdict(
-        platform=platform.id,
-        name=platform.name,
-        considered=len(mine),
-        feasible=sum(not a.violations for a in mine),
-        best=best,
-        nearest=nearest,
-        reasons=nearest.violations if nearest else (),
-    )
+def key_of(asked: Question) -> Callable[[Assessment], tuple[Any, ...]]:
+    """The sort key of the stated order; assessments need their dimensions for one by weights."""
+    work = {p.id: work_usd(asked, p) for p in asked.catalog.platforms}
+    weights = asked.demand.preferences.weights
+
+    def key(assessment: Assessment) -> tuple[Any, ...]:
+        cost = assessment.bill.monthly_usd
+        assert cost is not None, "an unpriced design is never ranked"
+        p95 = assessment.promise.latency_ms_p95
+        return (
+            -score(assessment, weights),
+            cost + work[assessment.design.platform],
+            NEVER_MS if p95 is None else p95,
+            assessment.design.id,
+        )
+
+    return key
+
+
+def score(assessment: Assessment, weights: dict[str, float]) -> float:
+    """The weighted mean of a design's dimensions, 0 to 10; what has no score counts as 0."""
+    total = sum(weights.values())
+    if not total:
+        return 0.0
+    scores = {d.name: d.score or 0.0 for d in assessment.dimensions}
+    return round(sum(w * scores.get(name, 0.0) for name, w in weights.items()) / total, 6)  # type: ignore[call-overload]
+
+
+def nearness(rules: tuple[str, ...]) -> tuple[bool, int, int]:
+    """What was looked at first; fewest violations; then money after what cannot be helped."""
+    order = list(RULES)
+    shut = any(RULES[rule].gate for rule in rules)
+    return (shut, len(rules), -min(order.index(rule) for rule in rules))

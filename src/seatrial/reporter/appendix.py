@@ -12,6 +12,7 @@ from seatrial.reporter.words import (
     DASH,
     bare,
     count,
+    joined,
     link,
     money,
     ms,
@@ -80,10 +81,13 @@ def files(plan: Plan, bundle: Bundle | None) -> Section:
     return Section(id="bundle", title=title, blocks=tuple(blocks))
 
 
-def sources(plan: Plan, evidence: LoadEvidence | None, refs: References) -> Section:
-    """Where every number comes from."""
+def sources(
+    plan: Plan, evidence: LoadEvidence | None, refs: References, missing: tuple[str, ...]
+) -> Section:
+    """Where every number comes from, and which sections there is nothing for."""
     text = "Figures carry references in brackets. P is a price, M a measurement, A an assumption, "
-    text += "D what the settings declare, F what was read from a file, C a calculation, R a rule."
+    text += "D what the settings declare, F what was read from a file, C a calculation, S a "
+    text += "simulation, W what others publish, R a rule."
     slo, budget = plan.demand.slo, plan.demand.budget.cost_usd_month
     asked = "What is asked comes from seatrial.toml, or its documented default: "
     asked += f"{number(plan.demand.traffic.requests_per_day)} requests a day, "
@@ -91,11 +95,16 @@ def sources(plan: Plan, evidence: LoadEvidence | None, refs: References) -> Sect
     asked += f"{percent(slo.availability_percent)} availability, "
     asked += "no budget, " if budget is None else f"{money(budget)} a month, "
     asked += f"{plan.demand.region}."
+    others = "Phases, savings, scenarios and what would change the answer are computed by the "
+    others += f"same rules from the prices of catalogue {plan.catalog_digest}, for the designs "
+    others += "that they name."
     blocks: list[Block] = [
-        Text(sentences=(Cell(text=text), Cell(text=asked))),
+        Text(sentences=(Cell(text=text), Cell(text=asked), Cell(text=others))),
         _prices(refs),
         _calculations(refs),
     ]
+    if refs.simulations:
+        blocks.append(_simulations(refs))
     measured = _proofs(refs, "measured", _trial_rows(evidence, refs))
     blocks.append(_table("Measurements", "Trial or measurement", measured))
     for kind, caption in (
@@ -106,7 +115,12 @@ def sources(plan: Plan, evidence: LoadEvidence | None, refs: References) -> Sect
         rows = _proofs(refs, kind, ())
         if rows:
             blocks.append(_table(caption, "What it says", rows))
+    if refs.published:
+        blocks.append(_published(refs))
     blocks.append(_rules(refs))
+    if missing:
+        text = f"Not in this report, because the plan does not have it: {joined(missing)}."
+        blocks.append(Text(sentences=(Cell(text=text),)))
     return Section(id="sources", title="Where every number comes from", blocks=tuple(blocks))
 
 
@@ -204,6 +218,40 @@ def _table(caption: str, what: str, rows: tuple[tuple[Cell, ...], ...]) -> Table
             Column(label="Where"),
         ),
         rows=rows,
+    )
+
+
+def _simulations(refs: References) -> Table:
+    return Table(
+        caption="Simulations: method, seed and what they assume",
+        columns=(
+            Column(label="Ref"),
+            Column(label="Design", wide=True),
+            Column(label="Method", wide=True),
+            Column(label="Seed", numeric=True),
+            Column(label="Assumes", wide=True),
+        ),
+        rows=tuple(
+            (
+                _ref_cell(ref),
+                Cell(text=name),
+                Cell(text=made.method),
+                Cell(text=str(made.seed)),
+                Cell(text="; ".join(made.assumptions) or DASH),
+            )
+            for name, (made, ref) in refs.simulations.items()
+        ),
+    )
+
+
+def _published(refs: References) -> Table:
+    return Table(
+        caption="What others publish",
+        columns=(Column(label="Ref"), Column(label="Source", wide=True)),
+        rows=tuple(
+            (_ref_cell(ref), Cell(text=bare(said) or DASH, href=link(said)))
+            for said, ref in refs.published.items()
+        ),
     )
 
 

@@ -1,170 +1,186 @@
-"""The platforms beside one another, the next best designs, and the bill of the chosen one."""
+"""What it costs: the bill of the chosen design, three years of every platform, break-even."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
-from seatrial.kernel.assessment import Assessment, CostLine
-from seatrial.kernel.plan import Plan, PlatformVerdict
-from seatrial.reporter.model import Block, Cell, Column, Figure, Notice, Section, Table, Text, Tone
-from seatrial.reporter.naming import describe, feasible, in_order, platform_name, short, shown
-from seatrial.reporter.outlook import priced_between
+from seatrial.kernel.assessment import Assessment, Bill, CostLine
+from seatrial.kernel.plan import Plan
+from seatrial.kernel.quote import BreakEven
+from seatrial.reporter.charts.every import CURVES_SHOWN
+from seatrial.reporter.model import Block, Cell, Column, Figure, Notice, Section, Table, Text
+from seatrial.reporter.naming import platform_labels, platform_name
 from seatrial.reporter.refs import (
-    RANKED_SHOWN,
     References,
     bill_refs,
+    design_refs,
     price_of,
-    promise_refs,
-    rule_refs,
+    simulation_refs,
 )
 from seatrial.reporter.words import (
     DASH,
     bare,
     count,
+    estimate,
     link,
     money,
-    ms,
-    number,
-    percent,
     quantity,
     sentence_case,
+    stop,
     unit_price,
+    whole_money,
 )
 
-REASONS_SHOWN = 2
+
+def priced_between(bill: Bill) -> str:
+    """How old the prices of a bill with lines are."""
+    dates = sorted(line.as_of for line in bill.lines)
+    if dates[0] == dates[-1]:
+        return f"every price is of {dates[0]}"
+    return f"the oldest price is of {dates[0]}, the newest of {dates[-1]}"
 
 
-def comparison(plan: Plan, refs: References, charts: Iterable[str]) -> Section:
-    """All platforms with their verdict, and the designs that ranked next."""
-    chosen = plan.chosen.design.platform if plan.chosen else ""
-    rows = tuple(_platform_row(plan, verdict, refs) for verdict in in_order(plan))
-    marked = next((at for at, row in enumerate(in_order(plan)) if row.platform == chosen), -1)
-    table = Table(
-        caption="Every platform: its best design, or the one that came nearest",
-        columns=(
-            Column(label="Platform"),
-            Column(label="Verdict"),
-            Column(label="Design", wide=True),
-            Column(label="Cost a month", numeric=True),
-            Column(label="p95 promised", numeric=True),
-            Column(label="Availability", numeric=True),
-        ),
-        rows=rows,
-        marked=marked,
-    )
+def bill(plan: Plan, refs: References, charts: Iterable[str]) -> Section:
+    """The bill line by line with sources, the platforms beside it, years, and break-even."""
+    chosen = plan.chosen
     blocks: list[Block] = []
     if "cost" in charts:
-        caption = "Cost a month by component, best or nearest design of each platform"
-        blocks.append(Figure(chart="cost", caption=caption))
-    blocks.append(table)
-    if plan.ranked:
-        blocks.append(_ranked(plan, refs))
-    return Section(id="platforms", title="Where it could run", blocks=tuple(blocks))
-
-
-def _platform_row(plan: Plan, verdict: PlatformVerdict, refs: References) -> tuple[Cell, ...]:
-    best = shown(verdict)
-    counted = f"{verdict.feasible:,} of {verdict.considered:,} feasible"
-    word, tone = _verdict(plan, verdict)
-    platform = Cell(text=verdict.name, tone="strong", detail=counted)
-    pill = Cell(text=word, tone=tone, pill=True)
-    if best is None:
-        why = _reasons(verdict)
-        blank = Cell(text=DASH, tone="muted")
-        design = Cell(text="none", tone="muted", detail=why, refs=rule_refs(refs, verdict.reasons))
-        return platform, pill, design, blank, blank, blank
-    rejected = verdict.best is None
-    quiet: Tone = "muted" if rejected else ""
-    detail = f"nearest: {_reasons(verdict)}" if rejected else describe(best.design)
-    return (
-        platform,
-        pill,
-        Cell(
-            text=short(best.design),
-            tone=quiet,
-            detail=detail,
-            refs=rule_refs(refs, verdict.reasons) if rejected else (),
-        ),
-        Cell(text=money(best.bill.monthly_usd), tone=quiet, refs=bill_refs(refs, best.bill)),
-        Cell(text=ms(best.promise.latency_ms_p95), tone=quiet, refs=promise_refs(refs, best)),
-        Cell(
-            text=percent(best.promise.availability_percent),
-            tone=quiet,
-            refs=promise_refs(refs, best),
-        ),
-    )
-
-
-def _verdict(plan: Plan, verdict: PlatformVerdict) -> tuple[str, Tone]:
-    if not verdict.considered:
-        return "not considered", "muted"
-    if verdict.best is None:
-        return "rejected", "bad"
-    if plan.chosen is not None and plan.chosen.design.platform == verdict.platform:
-        return "chosen", "good"
-    return ("feasible", "") if verdict.best.bill.monthly_usd is not None else ("unpriced", "warn")
-
-
-def _reasons(verdict: PlatformVerdict) -> str:
-    if not verdict.reasons:
-        return "no design was considered" if not verdict.considered else "no reason was recorded"
-    said = [finding.sentence for finding in verdict.reasons[:REASONS_SHOWN]]
-    more = len(verdict.reasons) - REASONS_SHOWN
-    return "; ".join(said) + (f"; and {count(more, 'more reason')}" if more > 0 else "")
-
-
-def _ranked(plan: Plan, refs: References) -> Table:
-    rows = []
-    for place, item in enumerate(plan.ranked[:RANKED_SHOWN], 1):
-        computed = promise_refs(refs, item)
-        rows.append(
-            (
-                Cell(text=str(place)),
-                Cell(
-                    text=platform_name(plan, item.design.platform),
-                    detail=f"{short(item.design)}: {describe(item.design)}",
-                ),
-                Cell(text=money(item.bill.monthly_usd), refs=bill_refs(refs, item.bill)),
-                Cell(text=ms(item.promise.latency_ms_p95), refs=computed),
-                Cell(text=ms(item.promise.latency_ms_p99), refs=computed),
-                Cell(text=f"{number(item.promise.capacity_rps)} /s", refs=computed),
-            )
-        )
-    listed = f"all {len(rows)} feasible designs" if len(rows) > 1 else "the only feasible design"
-    if feasible(plan) > len(rows):
-        listed = f"the first {len(rows)} of {feasible(plan):,} feasible designs"
-    return Table(
-        caption=f"The ranking: {listed}",
-        columns=(
-            Column(label="Rank", numeric=True),
-            Column(label="Design", wide=True),
-            Column(label="Cost a month", numeric=True),
-            Column(label="p95", numeric=True),
-            Column(label="p99", numeric=True),
-            Column(label="Holds", numeric=True),
-        ),
-        rows=tuple(rows),
-        marked=0,
-    )
-
-
-def bill(plan: Plan, refs: References) -> Section:
-    """The bill of the chosen design line by line, each with the source and date of its price."""
-    chosen = plan.chosen
+        caption = "Cost a month by part of the bill: the best design of each platform"
+        note = "Faded bars are of rejected platforms, with the design that came nearest."
+        pale = any(verdict.best is None and verdict.nearest for verdict in plan.platforms)
+        blocks.append(Figure(chart="cost", caption=caption, note=note if pale else ""))
     if chosen is None:
         text = "No design was chosen, so there is no bill. The appendix lists every price used."
-        return Section(
-            id="bill", title="What it costs", blocks=(Text(sentences=(Cell(text=text),)),)
-        )
+        blocks.append(Text(sentences=(Cell(text=text),)))
+    else:
+        blocks += _of_chosen(chosen, refs)
+    if plan.years:
+        blocks.append(_years(plan, refs))
+    for at, curve in enumerate(plan.break_even, 1):
+        blocks += _break_even(plan, curve, at, charts)
+    return Section(id="bill", title="What it costs", blocks=tuple(blocks))
+
+
+def _of_chosen(chosen: Assessment, refs: References) -> list[Block]:
     blocks: list[Block] = []
     if chosen.bill.unpriced:
         blocks += [_unpriced_notice(chosen), _unpriced(chosen)]
     if chosen.bill.lines:
         text = f"{sentence_case(priced_between(chosen.bill))}. A month is 730 hours. "
         text += "Prices are list prices in USD without tax."
-        blocks.append(Text(sentences=(Cell(text=text, refs=bill_refs(refs, chosen.bill)),)))
+        said = [Cell(text=text, refs=bill_refs(refs, chosen.bill))]
+        made = chosen.simulation
+        if made is not None and made.cost_usd_month.value is not None:
+            ran = "Simulated with its scaling it costs "
+            ran += f"{estimate(made.cost_usd_month, whole_money)} a month, with the replicas that "
+            ran += "the load of the week asks for."
+            said.append(Cell(text=ran, refs=simulation_refs(refs, chosen)))
+        blocks.append(Text(sentences=tuple(said)))
     blocks.append(_lines(chosen, refs))
-    return Section(id="bill", title="What it costs", blocks=tuple(blocks))
+    forgotten = [line for line in chosen.bill.lines if line.forgotten]
+    if forgotten:
+        blocks.append(_forgotten(forgotten, refs))
+    return blocks
+
+
+def _forgotten(lines: list[CostLine], refs: References) -> Table:
+    return Table(
+        caption="On this bill, and left out of most estimates by hand",
+        columns=(
+            Column(label="Line", wide=True),
+            Column(label="A month", numeric=True),
+            Column(label="Why it is forgotten", wide=True),
+        ),
+        rows=tuple(
+            (
+                Cell(text=f"{line.component}: {line.sku}"),
+                Cell(text=money(line.monthly_usd), refs=(refs.prices[price_of(line)],)),
+                Cell(text=line.forgotten),
+            )
+            for line in lines
+        ),
+    )
+
+
+def _years(plan: Plan, refs: References) -> Table:
+    """Every platform's years beside one another, the cheapest first."""
+    most = max(len(row.years) for row in plan.years)
+    ordered = sorted(plan.years, key=lambda r: (r.total_usd is None, r.total_usd, r.platform))
+    chosen = plan.chosen.design.platform if plan.chosen else ""
+    marked = next((at for at, row in enumerate(ordered) if row.platform == chosen), -1)
+    rows = []
+    for row in ordered:
+        cited = design_refs(refs, plan, row.design)
+        paid = [year.total_usd if year.total_usd is not None else year.cloud_usd
+                for year in row.years]  # fmt: skip
+        cells = [Cell(text=whole_money(amount)) for amount in paid]
+        cells += [Cell(text=DASH)] * (most - len(cells))
+        per_user = DASH if row.usd_user_month is None else unit_price(_rounded(row.usd_user_month))
+        per = row.usd_1000_requests
+        rows.append(
+            (
+                Cell(
+                    text=platform_name(plan, row.platform),
+                    tone="strong",
+                    detail=row.design.removeprefix(f"{row.platform}/"),
+                    refs=cited,
+                ),
+                *cells,
+                Cell(text=whole_money(row.total_usd), tone="strong"),
+                Cell(text=DASH if per is None else unit_price(_rounded(per))),
+                Cell(text=per_user),
+            )
+        )
+    worked = any(year.ops_usd is not None for row in plan.years for year in row.years)
+    what = "cloud and work" if worked else "cloud"
+    growth = plan.demand.traffic.growth_year
+    said = f", with traffic growing {growth:g} times a year" if growth != 1 else ""
+    return Table(
+        caption=f"Total cost of ownership over {count(most, 'year')}: {what}{said}",
+        columns=(
+            Column(label="Platform", wide=True),
+            *(Column(label=f"Year {at}", numeric=True) for at in range(1, most + 1)),
+            Column(label="Total", numeric=True),
+            Column(label="1,000 requests", numeric=True),
+            Column(label="A user a month", numeric=True),
+        ),
+        rows=tuple(rows),
+        marked=marked,
+    )
+
+
+def _break_even(
+    plan: Plan, curve: BreakEven, at: int, charts: Iterable[str]
+) -> list[Block]:
+    labels = platform_labels(plan)
+    first, second = (labels.get(one, one) for one in curve.platforms)
+    blocks: list[Block] = []
+    said = [f"{labels.get(curve.cheaper_at_first, curve.cheaper_at_first)} is cheaper at first"]
+    said += [
+        f"from {one.daily_users:,} daily users on {labels.get(one.cheaper, one.cheaper)} is"
+        for one in curve.crossings
+    ]
+    if len(said) == 1:
+        said = [f"{said[0].removesuffix(' at first')} throughout"]
+    told = f"{', '.join(said)}."
+    if curve.assumptions:
+        told += f" Assumed: {stop('; '.join(curve.assumptions))}"
+    if at <= CURVES_SHOWN and f"break-even-{at}" in charts:
+        caption = f"Break-even: {first} and {second}"
+        blocks.append(Figure(chart=f"break-even-{at}", caption=caption, note=told))
+    else:
+        blocks.append(
+            Text(heading=f"Break-even: {first} and {second}", sentences=(Cell(text=told),))
+        )
+    return blocks
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """Four digits that count, for prices of small things."""
+    if not amount.is_finite() or not amount:
+        return amount
+    return Decimal(f"{amount:.4g}") if abs(amount) < 10 else amount.quantize(Decimal("0.01"))
 
 
 def _lines(chosen: Assessment, refs: References) -> Table:
@@ -181,7 +197,7 @@ def _lines(chosen: Assessment, refs: References) -> Table:
             Column(label="Quantity", numeric=True),
             Column(label="Unit price", numeric=True),
             Column(label="A month", numeric=True),
-            Column(label="Source"),
+            Column(label="Source", wide=True),
         ),
         rows=rows,
         total=(

@@ -1,19 +1,27 @@
-"""Page one: the decision in plain words and the key figures."""
+"""Page one: the decision in plain words: where, how much, how sure, what could change it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from seatrial.kernel.assessment import Assessment
+from seatrial.kernel.design import Design
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
-from seatrial.reporter.model import Card, Cell, Decision, Text, Tone
-from seatrial.reporter.naming import describe, feasible, platform_name
-from seatrial.reporter.outlook import how_sure, what_could_change
-from seatrial.reporter.refs import References, bill_refs, promise_refs
+from seatrial.reporter.answers import change, much, sure, where
+from seatrial.reporter.model import Card, Cell, Decision, Figure, Tone
+from seatrial.reporter.naming import describe, platform_name
+from seatrial.reporter.refs import (
+    References,
+    bill_refs,
+    figure_refs,
+    promise_refs,
+    simulation_refs,
+)
 from seatrial.reporter.words import (
-    DASH,
     TIMES,
+    availability,
     brief,
     count,
     money,
@@ -22,44 +30,34 @@ from seatrial.reporter.words import (
     percent,
     sentence_case,
     share,
-    stop,
+    whole_money,
 )
 
-SENTENCES_SHOWN = 6
-"""The decision and the platforms that came nearest; the comparison has them all."""
 
-
-def decision(plan: Plan, evidence: LoadEvidence | None, refs: References) -> Decision:
+def decision(
+    plan: Plan, evidence: LoadEvidence | None, refs: References, charts: Iterable[str]
+) -> Decision:
     """Page one, for a plan with a chosen design or without."""
     verdict, tone = _verdict(plan, evidence)
-    chosen = plan.chosen
-    why_refs = (
-        () if chosen is None else (*bill_refs(refs, chosen.bill), *promise_refs(refs, chosen))
-    )
-    told = [sentence for sentence in plan.explanation if sentence.strip()]
-    sentences = [Cell(text=stop(sentence)) for sentence in told[:SENTENCES_SHOWN]]
-    if left := len(told) - len(sentences):
-        sentences.append(
-            Cell(text=f"Of {count(left, 'platform')} more the comparison says why not.")
-        )
-    if sentences and why_refs:
-        sentences[-1] = Cell(text=sentences[-1].text, refs=why_refs)
     return Decision(
         verdict=verdict,
         tone=tone,
         headline=_headline(plan),
-        lead=_lead(plan, refs),
-        cards=_cards(plan, evidence, refs) if chosen else _cards_of_none(plan, refs),
-        why=Text(heading="Why" if chosen else "Why nothing does", sentences=tuple(sentences)),
-        sure=Text(
-            heading="How sure this is", sentences=how_sure(plan, evidence, refs), bullets=True
-        ),
-        change=Text(
-            heading="What could change it" if chosen else "What would have to give",
-            sentences=what_could_change(plan, refs),
-            bullets=True,
-        ),
+        lead=_lead(plan),
+        cards=_cards(plan, evidence, refs) if plan.chosen else _cards_of_none(plan, refs),
+        where=where(plan, refs),
+        much=much(plan, refs),
+        sure=sure(plan, evidence, refs),
+        change=change(plan, refs),
+        figure=_options(plan) if "options" in charts else None,
     )
+
+
+def _options(plan: Plan) -> Figure:
+    """What the best design of every platform that does costs; the chosen one is dark."""
+    kept = sum(verdict.best is not None for verdict in plan.platforms)
+    caption = f"{kept} of {len(plan.platforms)} platforms can do what is asked: cost a month of "
+    return Figure(chart="options", caption=caption + "the best design of each")
 
 
 def _verdict(plan: Plan, evidence: LoadEvidence | None) -> tuple[str, Tone]:
@@ -84,54 +82,49 @@ def _headline(plan: Plan) -> str:
     return f"Run {brief(plan.app)} on {name} for {money(cost)} a month."
 
 
-def _lead(plan: Plan, refs: References) -> Cell:
+def _lead(plan: Plan) -> Cell:
     slo, traffic = plan.demand.slo, plan.demand.traffic
     asked = (
         f"{number(traffic.requests_per_day)} requests a day, {number(traffic.peak_rps)} a second "
-        f"in the busiest hour, p95 within {ms(slo.latency_ms_p95)}, "
-        f"p99 within {ms(slo.latency_ms_p99)} "
-        f"and {percent(slo.availability_percent)} availability in {plan.demand.region}"
+        f"in the busiest hour, 95 of 100 answered within {ms(slo.latency_ms_p95)}, "
+        f"99 within {ms(slo.latency_ms_p99)}, "
+        f"{percent(slo.availability_percent)} available, near {plan.demand.region}"
     )
+    considered = f"{sentence_case(count(plan.considered, 'design'))} on "
+    considered += f"{count(len(plan.platforms), 'platform')} were considered"
     if plan.chosen is None:
-        return Cell(
-            text=f"Asked: {asked}. {sentence_case(count(plan.considered, 'design'))} on "
-            f"{count(len(plan.platforms), 'platform')} were considered and every one was rejected."
-        )
-    return Cell(
-        text=f"{sentence_case(describe(plan.chosen.design))}; in {plan.chosen.design.region}. "
-        f"Asked: {asked}.",
-        refs=promise_refs(refs, plan.chosen),
-    )
+        return Cell(text=f"Asked: {asked}. {considered} and every one was rejected.")
+    return Cell(text=f"Asked: {asked}. {considered}.")
 
 
 def _cards(plan: Plan, evidence: LoadEvidence | None, refs: References) -> tuple[Card, ...]:
     chosen = plan.chosen
     assert chosen is not None
-    slo, promise, computed = plan.demand.slo, chosen.promise, promise_refs(refs, chosen)
-    sla = promise.availability_percent
-    headroom = promise.capacity_rps / promise.rate_rps if promise.rate_rps else float("inf")
     return (
         _cost_card(plan, chosen, refs),
-        _promised_card(plan, chosen, refs),
-        _measured_card(evidence, plan, refs),
-        Card(
-            label="Availability",
-            figure=percent(sla),
-            note=Cell(text=f"{percent(slo.availability_percent)} asked", refs=computed),
-            tone="good" if sla is not None and sla >= slo.availability_percent else "warn",
-        ),
-        Card(
-            label="Headroom",
-            figure=f"{number(headroom)} {TIMES}",
-            note=Cell(
-                text=f"holds {number(promise.capacity_rps)} requests/s, "
-                f"{share(promise.utilisation)} busy at the peak",
-                refs=computed,
-            ),
-            tone="good" if headroom > 1 else "bad",
-        ),
-        _considered_card(plan),
+        _latency_card(plan, chosen, refs),
+        _availability_card(plan, chosen, refs),
+        _where_card(plan, chosen),
+        _headroom_card(chosen, refs),
+        _trial_card(evidence, plan, refs),
     )
+
+
+def _replicas(design: Design) -> str:
+    low, high = design.replicas_min, design.replicas_max
+    if low == high:
+        return f"{low:,} {'replica' if low == 1 else 'replicas'}"
+    return f"{low:,} to {high:,} replicas"
+
+
+def _where_card(plan: Plan, chosen: Assessment) -> Card:
+    design = chosen.design
+    return Card(
+        label="Runs as",
+        figure=_replicas(design),
+        note=Cell(text=f"of {describe(design).split(';')[0].partition(' of ')[2]}, "
+                  f"in {design.region}"),
+    )  # fmt: skip
 
 
 def _cost_card(plan: Plan, chosen: Assessment, refs: References) -> Card:
@@ -147,35 +140,56 @@ def _cost_card(plan: Plan, chosen: Assessment, refs: References) -> Card:
     )
 
 
-def _promised_card(plan: Plan, chosen: Assessment, refs: References) -> Card:
-    slo, p95 = plan.demand.slo, chosen.promise.latency_ms_p95
-    asked = f"{ms(slo.latency_ms_p95)} asked, at {number(chosen.promise.rate_rps)} requests/s"
+def _latency_card(plan: Plan, chosen: Assessment, refs: References) -> Card:
+    slo, made = plan.demand.slo, chosen.simulation
+    p95 = made.latency_ms_p95.value if made is not None else chosen.promise.latency_ms_p95
+    note = f"{ms(slo.latency_ms_p95)} asked"
+    if made is not None and made.latency_ms_p95.low is not None:
+        note += f"; between {ms(made.latency_ms_p95.low)} and {ms(made.latency_ms_p95.high)}"
+    elif p95 is None:
+        note = f"queue never empties; {note}"
     return Card(
-        label="Promised p95",
+        label="95 of 100 answered in",
         figure="∞" if p95 is None else ms(p95),
-        note=Cell(
-            text=asked if p95 is not None else f"queue never empties; {asked}",
-            refs=promise_refs(refs, chosen),
-        ),
+        note=Cell(text=note, refs=figure_refs(refs, chosen)),
         tone="good" if p95 is not None and p95 <= slo.latency_ms_p95 else "bad",
     )
 
 
-def _considered_card(plan: Plan) -> Card:
+def _availability_card(plan: Plan, chosen: Assessment, refs: References) -> Card:
+    asked, made = plan.demand.slo.availability_percent, chosen.simulation
+    told = chosen.promise.availability_percent
+    value = made.availability_percent.value if made is not None else told
+    note = f"{percent(asked)} asked"
+    if made is not None:
+        note += f"; agreements say {percent(told)}"
     return Card(
-        label="Designs considered",
-        figure=f"{plan.considered:,}",
-        note=Cell(
-            text=f"{feasible(plan):,} feasible, {len(plan.rejected):,} rejected, "
-            f"{count(len(plan.platforms), 'platform')}"
-        ),
+        label="Available",
+        figure=availability(value) if made is not None else percent(told),
+        note=Cell(text=note, refs=simulation_refs(refs, chosen) + promise_refs(refs, chosen)),
+        tone="good" if value is not None and value >= asked else "warn",
     )
 
 
-def _measured_card(evidence: LoadEvidence | None, plan: Plan, refs: References) -> Card:
+def _headroom_card(chosen: Assessment, refs: References) -> Card:
+    promise = chosen.promise
+    headroom = promise.capacity_rps / promise.rate_rps if promise.rate_rps else float("inf")
+    return Card(
+        label="Room to grow",
+        figure=f"{number(headroom)} {TIMES}",
+        note=Cell(
+            text=f"holds {number(promise.capacity_rps)} requests/s, "
+            f"{share(promise.utilisation)} busy at the peak",
+            refs=promise_refs(refs, chosen),
+        ),
+        tone="good" if headroom > 1 else "bad",
+    )
+
+
+def _trial_card(evidence: LoadEvidence | None, plan: Plan, refs: References) -> Card:
     if evidence is None:
         return Card(
-            label="Measured p95", figure=DASH, tone="warn", note=Cell(text="no trial has run yet")
+            label="Measured", figure="not yet", tone="warn", note=Cell(text="no trial has run")
         )
     return Card(
         label="Measured p95",
@@ -198,7 +212,7 @@ def _cards_of_none(plan: Plan, refs: References) -> tuple[Card, ...]:
     return (
         Card(
             label="Cheapest of the nearest",
-            figure=money(cheapest.bill.monthly_usd) if cheapest else "unpriced",
+            figure=whole_money(cheapest.bill.monthly_usd) if cheapest else "unpriced",
             note=Cell(
                 text=f"{platform_name(plan, cheapest.design.platform)}, rejected",
                 refs=bill_refs(refs, cheapest.bill),
@@ -212,7 +226,11 @@ def _cards_of_none(plan: Plan, refs: References) -> tuple[Card, ...]:
             figure="none given" if limit is None else money(limit),
             note=Cell(text="as asked"),
         ),
-        _considered_card(plan),
+        Card(
+            label="Designs considered",
+            figure=f"{plan.considered:,}",
+            note=Cell(text=f"none feasible, {count(len(plan.platforms), 'platform')}"),
+        ),
     )
 
 

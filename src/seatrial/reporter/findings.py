@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from seatrial.kernel.assessment import Finding
 from seatrial.kernel.plan import Plan, Rejected
-from seatrial.kernel.values import Value
 from seatrial.reporter.model import Block, Cell, Column, Notice, Section, Table, Text, Tone
-from seatrial.reporter.naming import feasible, platform_name
+from seatrial.reporter.naming import platform_name
 from seatrial.reporter.refs import References, rule_refs
 from seatrial.reporter.words import DASH, count, place
 
 NO_REASON = "(no reason recorded)"
+GROUPS_SHOWN = 120
 SEVERITIES: dict[str, tuple[str, Tone]] = {
     "violated": ("violated", "bad"),
     "risk": ("risk", "warn"),
@@ -49,41 +49,27 @@ def _finding(item: Finding, refs: References) -> tuple[Cell, ...]:
     )
 
 
-class _Group(Value):
-    """The designs of one platform that one rule rejected first."""
-
-    platform: str
-    rule: str
-    designs: int
-    alone: int
-    example: Rejected
-
-
 def rejected(plan: Plan, refs: References) -> Section:
-    """Every rejected design, counted once, under the platform and the rule that came first."""
+    """Every rejected design, counted once, under its platform and the rules that it breaks."""
     blocks: list[Block] = []
-    if plan.considered != feasible(plan) + len(plan.rejected):
-        text = f"The count does not add up: {plan.considered:,} considered, {feasible(plan):,} "
-        text += f"feasible, {len(plan.rejected):,} rejected."
+    dropped = sum(group.count for group in plan.rejected)
+    if plan.considered != plan.feasible + dropped:
+        text = f"The count does not add up: {plan.considered:,} considered, {plan.feasible:,} "
+        text += f"feasible, {dropped:,} rejected."
         blocks.append(Notice(tone="bad", sentence=Cell(text=text)))
-    blocks.append(_accounts(plan))
-    groups = _grouped(plan.rejected)
-    if groups:
-        blocks.append(_table(plan, groups, refs))
+    blocks.append(_accounts(plan, dropped))
+    if plan.rejected:
+        blocks.append(_table(plan, dropped, refs))
     return Section(id="rejected", title="What was rejected, and why", blocks=tuple(blocks))
 
 
-def _accounts(plan: Plan) -> Table:
-    ranked: dict[str, int] = {}
-    dropped: dict[str, int] = {}
-    for name in (
-        *(item.design.platform for item in plan.ranked),
-        *(item.platform for item in plan.outranked),
-    ):
-        ranked[name] = ranked.get(name, 0) + 1
-    for design in plan.rejected:
-        dropped[design.platform] = dropped.get(design.platform, 0) + 1
-    platforms = dict.fromkeys([*(row.platform for row in plan.platforms), *ranked, *dropped])
+def _accounts(plan: Plan, dropped: int) -> Table:
+    rejected: dict[str, int] = {}
+    for group in plan.rejected:
+        rejected[group.platform] = rejected.get(group.platform, 0) + group.count
+    rows = {row.platform: (row.considered, row.feasible) for row in plan.platforms}
+    for name, many in rejected.items():
+        rows.setdefault(name, (many, 0))
     return Table(
         caption="Nothing disappears: considered = feasible + rejected",
         columns=(
@@ -95,85 +81,76 @@ def _accounts(plan: Plan) -> Table:
         rows=tuple(
             (
                 Cell(text=platform_name(plan, name)),
-                Cell(text=f"{ranked.get(name, 0) + dropped.get(name, 0):,}"),
-                Cell(text=f"{ranked.get(name, 0):,}"),
-                Cell(text=f"{dropped.get(name, 0):,}"),
+                Cell(text=f"{considered:,}"),
+                Cell(text=f"{kept:,}"),
+                Cell(text=f"{rejected.get(name, 0):,}"),
             )
-            for name in platforms
+            for name, (considered, kept) in rows.items()
         ),
         total=tuple(
             Cell(text=text, tone="strong")
             for text in (
-                "All platforms",
-                f"{plan.considered:,}",
-                f"{feasible(plan):,}",
-                f"{len(plan.rejected):,}",
+                "All platforms", f"{plan.considered:,}", f"{plan.feasible:,}", f"{dropped:,}",
             )
         ),
+    )  # fmt: skip
+
+
+def _table(plan: Plan, dropped: int, refs: References) -> Table:
+    order = {row.platform: at for at, row in enumerate(plan.platforms)}
+    groups = sorted(
+        plan.rejected, key=lambda g: (order.get(g.platform, len(order)), -g.count, g.rules)
     )
-
-
-def _grouped(designs: tuple[Rejected, ...]) -> list[_Group]:
-    counts: dict[tuple[str, str], list[int]] = {}
-    examples: dict[tuple[str, str], Rejected] = {}
-    for design in designs:
-        rule = design.reasons[0].rule if design.reasons else NO_REASON
-        key = (design.platform, rule)
-        examples.setdefault(key, design)
-        tally = counts.setdefault(key, [0, 0])
-        tally[0] += 1
-        tally[1] += len({finding.rule for finding in design.reasons}) == 1
-    order = {platform: at for at, (platform, _) in enumerate(counts)}
-    keys = sorted(counts, key=lambda key: (order[key[0]], -counts[key][0], key[1]))
-    return [
-        _Group(
-            platform=key[0],
-            rule=key[1],
-            designs=counts[key][0],
-            alone=counts[key][1],
-            example=examples[key],
-        )
-        for key in keys
-    ]
-
-
-def _table(plan: Plan, groups: list[_Group], refs: References) -> Table:
-    rows = []
-    for group in groups:
-        reason = group.example.reasons[0] if group.example.reasons else None
-        cost = group.example.monthly_usd
+    more = groups[GROUPS_SHOWN:]
+    rows = [_group(plan, group, refs) for group in groups[:GROUPS_SHOWN]]
+    if more:
+        left = sum(group.count for group in more)
+        told = f"{count(len(more), 'group')} more, the smallest of their platforms"
         rows.append(
-            (
-                Cell(text=platform_name(plan, group.platform), tone="strong"),
-                Cell(text=group.rule, refs=rule_refs(refs, (reason,)) if reason else ()),
-                Cell(text=f"{group.designs:,}", detail=f"{group.alone:,} for it alone"),
-                Cell(
-                    text=reason.sentence if reason else NO_REASON,
-                    detail=f"{group.example.design}{f', {cost}' if cost else ''}",
-                ),
-                Cell(
-                    text=place(reason.proof) if reason else DASH,
-                    code=bool(reason and reason.proof.file),
-                    detail=reason.proof.note if reason else "",
-                ),
-            )
-        )
+            (Cell(text="others"), Cell(text=DASH), Cell(text=f"{left:,}"), Cell(text=told),
+             Cell(text=DASH))
+        )  # fmt: skip
     blank = Cell(text="")
     return Table(
-        caption=f"{count(len(plan.rejected), 'design')} rejected, by the first rule each breaks",
+        caption=f"{dropped:,} {'design' if dropped == 1 else 'designs'} rejected, by the rules "
+        "that each breaks",
         columns=(
             Column(label="Platform"),
-            Column(label="Rule"),
+            Column(label="Rules"),
             Column(label="Designs", numeric=True),
-            Column(label="One of them, and why", wide=True),
+            Column(label="Why, of the nearest", wide=True),
             Column(label="Proof", wide=True),
         ),
         rows=tuple(rows),
         total=(
             Cell(text="All", tone="strong"),
             blank,
-            Cell(text=f"{sum(group.designs for group in groups):,}", tone="strong"),
+            Cell(text=f"{dropped:,}", tone="strong"),
             blank,
             blank,
         ),
+    )
+
+
+def _group(plan: Plan, group: Rejected, refs: References) -> tuple[Cell, ...]:
+    proofs = [
+        " ".join(part for part in (place(found.proof), found.proof.note) if part)
+        for found in group.reasons
+    ]
+    where = f"{count(len(group.regions), 'region')}" if len(group.regions) > 1 else "".join(
+        group.regions
+    )
+    nearest = ", ".join(part for part in (group.nearest, group.monthly_usd) if part)
+    return (
+        Cell(text=platform_name(plan, group.platform), tone="strong", detail=where),
+        Cell(
+            text=", ".join(group.rules) or NO_REASON,
+            refs=tuple(refs.rules[rule] for rule in dict.fromkeys(group.rules)),
+        ),
+        Cell(text=f"{group.count:,}"),
+        Cell(
+            text="; ".join(found.sentence for found in group.reasons) or NO_REASON,
+            detail=f"nearest: {nearest}" if nearest else "",
+        ),
+        Cell(text="; ".join(dict.fromkeys(proofs)) or DASH),
     )

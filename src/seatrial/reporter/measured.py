@@ -25,9 +25,9 @@ def measured(
         return Section(id="measured", title="What was measured", blocks=(notice,))
     cited = (refs.trial,) if refs.trial else ()
     blocks: list[Block] = list(_verdicts(plan, evidence))
-    if "latency" in charts:
+    if "measured" in charts:
         caption = "Latency of the rehearsal: promised, measured and asked"
-        blocks.append(Figure(chart="latency", caption=caption))
+        blocks.append(Figure(chart="measured", caption=caption))
     if evidence.comparisons:
         blocks.append(_comparisons(plan, evidence, refs))
     blocks.append(_conditions(plan, evidence, refs))

@@ -57,12 +57,13 @@ class Table(Value):
 
 
 class Text(Value):
-    """Sentences under one another; `bullets` sets them as a list."""
+    """Sentences under one another; `bullets` sets them as a list, `numbered` as steps."""
 
     kind: Literal["text"] = "text"
     sentences: tuple[Cell, ...]
     heading: str = ""
     bullets: bool = False
+    numbered: bool = False
 
 
 class Notice(Value):
@@ -80,15 +81,24 @@ class Facts(Value):
     pairs: tuple[tuple[str, Cell], ...]
 
 
+class Checks(Value):
+    """A checklist: each item is done, with what showed it, or open."""
+
+    kind: Literal["checks"] = "checks"
+    heading: str
+    items: tuple[tuple[bool, Cell], ...]
+
+
 class Figure(Value):
-    """A chart by its name, with its caption."""
+    """A chart by its name, with its caption and a line that says how to read it."""
 
     kind: Literal["figure"] = "figure"
     chart: str
     caption: str
+    note: str = ""
 
 
-Block = Table | Text | Notice | Facts | Figure
+Block = Table | Text | Notice | Facts | Figure | Checks
 
 
 class Section(Value):
@@ -110,22 +120,30 @@ class Card(Value):
 
 
 class Decision(Value):
-    """Page one."""
+    """Page one: the verdict, the figures, and the four questions."""
 
     verdict: str
     tone: Tone
     headline: str
     lead: Cell
     cards: tuple[Card, ...]
-    why: Text
+    where: Text
+    much: Text
     sure: Text
     change: Text
+    figure: Figure | None
+
+    @property
+    def answers(self) -> tuple[Text, ...]:
+        """Where, how much, how sure, what could change it."""
+        return self.where, self.much, self.sure, self.change
 
 
 class Report(Value):
-    """The whole report, independent of its format."""
+    """The whole report, independent of its format; `dated` is the day of its newest price."""
 
     app: str
+    dated: str
     identity: tuple[tuple[str, str], ...]
     decision: Decision
     sections: tuple[Section, ...]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.design import Design
 from seatrial.kernel.plan import Plan, PlatformVerdict
+from seatrial.kernel.platform import ON_DEMAND
 from seatrial.reporter.words import TIMES, brief, count, memory, number
 
 UNITS = ("ms", "percent", "rps")
@@ -38,6 +39,9 @@ def describe(design: Design) -> str:
         parts.append(
             f"PostgreSQL {design.database.instance} with {design.database.storage_gib} GiB{standby}"
         )
+    parts += [" ".join(part for part in (one.kind, one.size) if part) for one in design.services]
+    if design.commitment != ON_DEMAND:
+        parts.append(f"bought as {design.commitment}")
     return "; ".join(parts)
 
 
@@ -46,9 +50,19 @@ def short(design: Design) -> str:
     return design.id.removeprefix(f"{design.platform}/")
 
 
-def feasible(plan: Plan) -> int:
-    """How many designs keep every rule."""
-    return len(plan.ranked) + len(plan.outranked)
+def platform_labels(plan: Plan) -> dict[str, str]:
+    """The platforms' names by id, each its own: two of the same name get their ids."""
+    names = {row.platform: brief(row.name) for row in plan.platforms}
+    said = list(names.values())
+    return {
+        key: name if said.count(name) == 1 else brief(f"{name} ({key})")
+        for key, name in names.items()
+    }
+
+
+def called(plan: Plan, design: str) -> str:
+    """The platform's name of a design that is known by its id."""
+    return platform_name(plan, design.split("/")[0])
 
 
 def in_order(plan: Plan) -> list[PlatformVerdict]:

@@ -1,7 +1,8 @@
 """References: every number of the report points to a row of the appendix.
 
 P prices, M measurements, A assumptions, D what the settings declare, F facts read from the app
-or the catalogue, C calculations, R rules. Numbered in the order in which the report meets them.
+or the catalogue, C calculations, S simulations, W what others publish (failure rates, controls),
+R rules. Numbered in the order in which the report meets them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from decimal import Decimal
 from seatrial.kernel.assessment import Assessment, Bill, CostLine, Finding, Promise
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
+from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Component, Proof, Workload
 from seatrial.reporter.model import Ref
@@ -54,9 +56,23 @@ class References(Value):
     prices: dict[Price, Ref]
     proofs: dict[Proof, Ref]
     calculations: dict[Calculation, Ref]
+    simulations: dict[str, tuple[Simulation, Ref]]
+    published: dict[str, Ref]
     rules: dict[str, Ref]
     tallies: dict[str, Tally]
     trial: Ref | None
+
+
+class _Numbers:
+    """Hands out the next label of a letter."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, int] = {}
+
+    def following(self, letter: str) -> Ref:
+        self.used[letter] = self.used.get(letter, 0) + 1
+        name = f"{letter}{self.used[letter]}"
+        return Ref(label=name, anchor=f"ref-{name}")
 
 
 def shown_assessments(plan: Plan) -> Iterator[Assessment]:
@@ -69,47 +85,71 @@ def shown_assessments(plan: Plan) -> Iterator[Assessment]:
             if assessment is not None:
                 yield assessment
     yield from plan.ranked[:RANKED_SHOWN]
+    if plan.buildable is not None:
+        yield plan.buildable
 
 
 def references(workload: Workload, plan: Plan, evidence: LoadEvidence | None) -> References:
     """Number everything that the report's figures rest on."""
+    numbers = _Numbers()
+    trial = numbers.following("M") if evidence is not None else None
     prices: dict[Price, Ref] = {}
-    proofs: dict[Proof, Ref] = {}
     calculations: dict[Calculation, Ref] = {}
-    numbers: dict[str, int] = {}
-
-    def following(letter: str) -> Ref:
-        numbers[letter] = numbers.get(letter, 0) + 1
-        return Ref(label=f"{letter}{numbers[letter]}", anchor=f"ref-{letter}{numbers[letter]}")
-
-    trial = following("M") if evidence is not None else None
-    for component in workload.components:
-        proof = profile_proof(component)
-        if proof is not None and proof not in proofs:
-            proofs[proof] = following("M")
+    simulations: dict[str, tuple[Simulation, Ref]] = {}
+    proofs: dict[Proof, Ref] = {}
+    for proof in _proofs(workload, plan):
+        if proof not in proofs:
+            proofs[proof] = numbers.following(LETTERS[proof.kind])
     for assessment in shown_assessments(plan):
         for line in assessment.bill.lines:
             if price_of(line) not in prices:
-                prices[price_of(line)] = following("P")
-        for proof in assessment.promise.inputs:
-            if proof not in proofs:
-                proofs[proof] = following(LETTERS[proof.kind])
+                prices[price_of(line)] = numbers.following("P")
         calculation = Calculation(design=assessment.design.id, promise=assessment.promise)
         if calculation not in calculations:
-            calculations[calculation] = following("C")
+            calculations[calculation] = numbers.following("C")
+        made = assessment.simulation
+        if made is not None and assessment.design.id not in simulations:
+            simulations[assessment.design.id] = (made, numbers.following("S"))
+    published = {said: numbers.following("W") for said in dict.fromkeys(_published(plan))}
     tallies = _tallies(plan)
     rules = {
         rule: Ref(label=f"R:{clean(rule)}", anchor=f"ref-R{number}")
         for number, rule in enumerate(tallies, 1)
     }
     return References(
-        prices=prices,
-        proofs=proofs,
-        calculations=calculations,
-        rules=rules,
-        tallies=tallies,
-        trial=trial,
-    )
+        prices=prices, proofs=proofs, calculations=calculations, simulations=simulations,
+        published=published, rules=rules, tallies=tallies, trial=trial,
+    )  # fmt: skip
+
+
+def _proofs(workload: Workload, plan: Plan) -> Iterator[Proof]:
+    """The proofs behind every figure, as the report meets them."""
+    for component in workload.components:
+        proof = profile_proof(component)
+        if proof is not None:
+            yield proof
+    for assessment in shown_assessments(plan):
+        yield from assessment.promise.inputs
+        for dimension in assessment.dimensions:
+            yield dimension.proof
+    for saving in plan.savings:
+        yield saving.proof
+    if plan.advice is not None:
+        for phase in plan.advice.phases:
+            for change in phase.changes:
+                yield change.proof
+        for risk in plan.advice.risks:
+            yield risk.proof
+
+
+def _published(plan: Plan) -> Iterator[str]:
+    """What others say that figures rest on: failure rates, and the text of controls."""
+    if plan.chosen is not None and plan.chosen.simulation is not None:
+        for failure in plan.chosen.simulation.failures:
+            yield failure.source
+    if plan.advice is not None:
+        for control in plan.advice.controls:
+            yield control.source
 
 
 def profile_proof(component: Component) -> Proof | None:
@@ -128,13 +168,9 @@ def profile_proof(component: Component) -> Proof | None:
 def price_of(line: CostLine) -> Price:
     """The price row behind a cost line."""
     return Price(
-        service=line.service,
-        sku=line.sku,
-        unit=line.unit,
+        service=line.service, sku=line.sku, unit=line.unit, source=line.source, as_of=line.as_of,
         unit_price_usd=line.unit_price_usd,
-        source=line.source,
-        as_of=line.as_of,
-    )
+    )  # fmt: skip
 
 
 def bill_refs(refs: References, bill: Bill) -> tuple[Ref, ...]:
@@ -151,6 +187,30 @@ def promise_refs(refs: References, assessment: Assessment) -> tuple[Ref, ...]:
     """The row of the calculation behind an assessment's promise."""
     key = Calculation(design=assessment.design.id, promise=assessment.promise)
     return (refs.calculations[key],) if key in refs.calculations else ()
+
+
+def simulation_refs(refs: References, assessment: Assessment) -> tuple[Ref, ...]:
+    """The row of an assessment's simulation; none when it was not simulated."""
+    found = refs.simulations.get(assessment.design.id)
+    return (found[1],) if found is not None and assessment.simulation is not None else ()
+
+
+def figure_refs(refs: References, assessment: Assessment) -> tuple[Ref, ...]:
+    """Where a latency comes from: the simulation, or without one the calculation."""
+    return simulation_refs(refs, assessment) or promise_refs(refs, assessment)
+
+
+def design_refs(refs: References, plan: Plan, design: str) -> tuple[Ref, ...]:
+    """The prices and the figures of a design that is named by its id, if the report has it."""
+    for assessment in shown_assessments(plan):
+        if assessment.design.id == design:
+            return (*bill_refs(refs, assessment.bill), *figure_refs(refs, assessment))
+    return ()
+
+
+def published_refs(refs: References, *sources: str) -> tuple[Ref, ...]:
+    """The rows of what others publish."""
+    return tuple(refs.published[said] for said in dict.fromkeys(sources) if said in refs.published)
 
 
 def rule_refs(refs: References, findings: Iterable[Finding]) -> tuple[Ref, ...]:
@@ -179,7 +239,7 @@ def _joined(found: Iterable[Ref]) -> tuple[Ref, ...]:
 
 
 def _tallies(plan: Plan) -> dict[str, Tally]:
-    """Count every rule over all findings, in order of first use; one pass over the rejected."""
+    """Count every rule over all findings, in order of first use."""
     rejected: dict[str, int] = {}
     told: dict[str, int] = {}
     examples: dict[str, Finding] = {}
@@ -190,11 +250,20 @@ def _tallies(plan: Plan) -> dict[str, Tally]:
     for verdict in plan.platforms:
         for finding in verdict.reasons:
             examples.setdefault(finding.rule, finding)
-    for design in plan.rejected:
-        for rule in {finding.rule: finding for finding in design.reasons}:
-            rejected[rule] = rejected.get(rule, 0) + 1
-        for finding in design.reasons:
+    for group in plan.rejected:
+        for rule in dict.fromkeys((*group.rules, *(found.rule for found in group.reasons))):
+            rejected[rule] = rejected.get(rule, 0) + group.count
+        for finding in group.reasons:
             examples.setdefault(finding.rule, finding)
+    for rule in rejected:
+        nothing = Proof(kind="source", rule=rule)
+        examples.setdefault(
+            rule,
+            Finding(
+                severity="violated", rule=rule, subject="", sentence="(no reason recorded)",
+                proof=nothing,
+            ),
+        )  # fmt: skip
     return {
         rule: Tally(
             rule=rule, rejected=rejected.get(rule, 0), told=told.get(rule, 0), example=example

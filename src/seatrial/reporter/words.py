@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from seatrial.kernel.simulation import Estimate
 from seatrial.kernel.units import MIB_PER_GIB, plain, usd
 from seatrial.kernel.workload import Proof
 
@@ -34,8 +35,11 @@ def clean(text: str) -> str:
     """
     if len(text) > TEXT_LIMIT:
         text = text[: TEXT_LIMIT - 1] + "…"
+    text = " ".join(text.split())
+    if text.isprintable():
+        return text
     shown = []
-    for char in " ".join(text.split()):
+    for char in text:
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
             shown.append(f"\\u{ord(char):04x}")
         else:
@@ -96,6 +100,29 @@ def percent(value: float | None) -> str:
     return NOT_PROMISED if value is None else f"{f'{value:.4f}'.rstrip('0').rstrip('.')} %"
 
 
+def availability(value: float | None) -> str:
+    """A simulated availability: as many nines as it has, and one digit more."""
+    if value is None:
+        return "unknown"
+    down = 100 - value
+    digits = 2 if down <= 0 else max(1, min(6, 1 - math.floor(math.log10(down))))
+    return f"{f'{value:.{digits}f}'.rstrip('0').rstrip('.')} %"
+
+
+def estimate(found: Estimate, write: Callable[[float | None], str]) -> str:
+    """A simulated figure with its interval, where it has one: `248 ms (231 ms to 266 ms)`."""
+    between = interval(found, write)
+    return f"{write(found.value)} ({between})" if between else write(found.value)
+
+
+def interval(found: Estimate, write: Callable[[float | None], str]) -> str:
+    """The interval of a simulated figure, `231 ms to 266 ms`; empty where it has none."""
+    if found.value is None or found.low is None or found.high is None:
+        return ""
+    low, high = write(found.low), write(found.high)
+    return "" if low == high else f"{low} to {high}"
+
+
 def share(value: float) -> str:
     """A share of one as a whole percentage."""
     if math.isinf(value) or math.isnan(value):
@@ -108,6 +135,14 @@ def money(amount: Decimal | None) -> str:
     if amount is not None and not amount.is_finite():
         return "unknown"
     return usd(amount)
+
+
+def whole_money(amount: Decimal | float | None) -> str:
+    """An amount in whole dollars where it has four digits or more, else to the cent."""
+    if amount is None or not math.isfinite(amount):
+        return money(None) if amount is None else "unknown"
+    exact = amount if isinstance(amount, Decimal) else Decimal(str(amount))
+    return money(exact).rpartition(".")[0] if abs(exact) >= 1000 else money(exact)
 
 
 def unit_price(amount: Decimal) -> str:
@@ -143,6 +178,14 @@ def size(count: int) -> str:
 def seconds(value: float) -> str:
     """A duration."""
     return f"{value / 60:,.1f} min" if value >= 120 else f"{number(value)} s"
+
+
+def lasting(value: float) -> str:
+    """A duration from seconds to weeks."""
+    for unit, length in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if value >= 2 * length:
+            return f"{number(round(value / length, 1))} {unit}"
+    return f"{number(value)} s"
 
 
 def count(how_many: int, noun: str, plural: str = "") -> str:
