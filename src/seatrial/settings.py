@@ -19,6 +19,7 @@ from seatrial.kernel.demand import (
     Demand,
     DeploySettings,
     Event,
+    Llm,
     MachineSettings,
     Settings,
     Slo,
@@ -45,7 +46,7 @@ class EventSection(Value):
 
 
 class DemandSection(Value):
-    """[demand] as written: `hourly_weights` is the name of a shape or 24 numbers."""
+    """[demand] as written: `hourly_weights` is the name of a shape, 24 numbers or 168."""
 
     requests_per_day: float = Traffic().requests_per_day
     hourly_weights: str | tuple[float, ...] = "evening"
@@ -62,6 +63,7 @@ SECTIONS: dict[str, type[Value]] = {
     "demand": DemandSection,
     "slo": Slo,
     "budget": Budget,
+    "llm": Llm,
     "deploy": DeploySettings,
     "machine": MachineSettings,
 }
@@ -110,6 +112,7 @@ def parse(text: str, where: str = FILE) -> Settings:
             slo=parts["slo"],
             budget=parts["budget"],
             region=asked.region,
+            llm=parts["llm"],
         ),
         deploy=parts["deploy"],
         machine=parts["machine"],
@@ -165,12 +168,13 @@ def _shape(weights: str | tuple[float, ...], text: str, where: str) -> tuple[flo
         if weights not in SHAPES:
             raise _unknown(f"hourly_weights = {weights!r}", weights, list(SHAPES), text, place)
         return SHAPES[weights]
-    usable = len(weights) == 24 and all(math.isfinite(w) and w >= 0 for w in weights)
+    usable = len(weights) in (24, 168) and all(math.isfinite(w) and w >= 0 for w in weights)
     if not usable or sum(weights) <= 0:
         raise SettingsError(
-            "hourly_weights are not 24 numbers from 0 up with one above 0",
+            f"hourly_weights are {len(weights)} numbers, not 24 or 168 from 0 up with one above 0",
             where=place,
-            fix=f"give one weight an hour, or one of: {', '.join(SHAPES)}",
+            fix="give one weight for each hour of the day, or of the week from Monday midnight, or "
+            f"one of: {', '.join(SHAPES)}",
         )
     return weights
 
@@ -196,6 +200,7 @@ def _event(event: EventSection, text: str, where: str) -> Event:
 
 def _check_ranges(settings: Settings, text: str, where: str) -> None:
     traffic, slo, deploy = settings.demand.traffic, settings.demand.slo, settings.deploy
+    llm = settings.demand.llm
     cost, budget = settings.machine.cost_usd_month, settings.demand.budget.cost_usd_month
     checks = (
         ("requests_per_day", 0 < traffic.requests_per_day <= 1e12, "more than 0, at most 1e12"),
@@ -205,7 +210,7 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
             and (not traffic.route_weights or sum(traffic.route_weights.values()) > 0),
             "numbers from 0 up, one above 0",
         ),
-        ("growth_year", 0 < traffic.growth_year <= 1e4, "more than 0"),
+        ("growth_year", 0 < traffic.growth_year <= 1000, "more than 0, at most 1000"),
         ("dispersion_1s", 1 <= traffic.dispersion_1s <= 1e6, "1 or more"),
         ("dispersion_60s", 1 <= traffic.dispersion_60s <= 1e6, "1 or more"),
         ("availability_percent", 0 < slo.availability_percent < 100, "above 0 and below 100"),
@@ -215,7 +220,15 @@ def _check_ranges(settings: Settings, text: str, where: str) -> None:
             slo.latency_ms_p95 <= slo.latency_ms_p99 < math.inf,
             "not below latency_ms_p95",
         ),
+        ("throttled_percent", 0 <= llm.throttled_percent <= 100, "from 0 to 100"),
+        ("timeout_s", 0 < llm.timeout_s <= 3600, "above 0, at most 3600"),
+        ("retries", 0 <= llm.retries <= 20, "from 0 to 20"),
         ("replicas", 1 <= deploy.replicas <= 64, "from 1 to 64"),
+        (
+            "replicas_max",
+            deploy.replicas_max == 0 or deploy.replicas <= deploy.replicas_max <= 64,
+            "from replicas to 64, or 0",
+        ),
         ("port", 1 <= deploy.port <= 65535, "from 1 to 65535"),
         (
             "cost_usd_month",

@@ -161,14 +161,20 @@ def service_time(workload: Workload, width: int) -> Marks | None:
     return Marks(height=top - 6, bars=marks.bars, texts=marks.texts, rules=marks.rules)
 
 
+def busiest_day(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """The 24 hours around the highest of a day's or a week's weights."""
+    start = weights.index(max(weights)) // 24 * 24
+    return weights[start : start + 24]
+
+
 def utilisation(plan: Plan, width: int) -> Marks | None:
-    """Busy share of the processors in each of the 24 hours, in proportion to the hour's rate."""
+    """Busy share of the processors by hour of the busiest day, in proportion to the hour's rate."""
     if plan.chosen is None or not plan.chosen.promise.rate_rps:
         return None
-    weights, told = plan.demand.traffic.hourly_weights, plan.chosen.promise
-    if len(weights) != 24 or not sum(weights):
+    weights, told = busiest_day(plan.demand.traffic.hourly_weights), plan.chosen.promise
+    if not sum(weights):
         return None
-    per_weight = plan.demand.traffic.requests_per_day / sum(weights) / 3600
+    per_weight = plan.demand.traffic.peak_rps / max(weights)
     busy = [told.utilisation * weight * per_weight / told.rate_rps for weight in weights]
     top_share = max(1.0, *busy)
     high, base = 120, 136
