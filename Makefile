@@ -7,10 +7,10 @@ UV_VERSION := 0.13.8
 SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench bench-profile fuzz-profile wheels lock golden clean
+.PHONY: help setup demo test check fix bench bench-sim-real bench-profile fuzz-profile wheels lock golden clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed ## Make .venv with everything (.venv/bin/seatrial)
 
@@ -52,6 +52,9 @@ fix: setup ## Format and mend what a tool can mend
 
 bench: setup ## Run the benchmarks; results in benchmarks/results
 	@$(BIN)/python -m benchmarks
+
+bench-sim-real: setup ## Real servers beside the simulator's predictions, a quarter of an hour
+	@$(BIN)/python benchmarks/simulator/bench_real.py $(SIM_REAL)
 
 bench-profile: setup ## Compare found starts with a table: CORPUS=FILE.csv [APPS=DIR]
 	@test -n "$(CORPUS)" || { echo "name the table: make bench-profile CORPUS=FILE.csv [APPS=DIR]"; exit 2; }

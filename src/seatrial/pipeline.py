@@ -106,7 +106,9 @@ class Pipeline:
         workload, wanted = self.profile(measured=False), self.settings
         if port is not None:
             wanted = replace(wanted, deploy=replace(wanted.deploy, port=port))
-        size = rehearsal.share(describe(), wanted.deploy.replicas)
+        # Of a fleet that scales each has the part that is left to it when there are most.
+        most = max(wanted.deploy.replicas, wanted.deploy.replicas_max)
+        size = rehearsal.share(describe(), most)
         release = rehearsal.release(self.app_dir, workload, wanted, size, self.local, self.tell)
         return self.engine.deploy(release, progress=self.tell)
 

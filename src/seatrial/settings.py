@@ -6,6 +6,8 @@ import difflib
 import math
 import re
 import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +24,7 @@ from seatrial.kernel.demand import (
     Demand,
     DeploySettings,
     Event,
+    Llm,
     MachineSettings,
     Preferences,
     RecoveryTargets,
@@ -51,7 +54,7 @@ class EventSection(Value):
 
 
 class DemandSection(Value):
-    """[demand] as written: `hourly_weights` is the name of a shape or 24 numbers.
+    """[demand] as written: `hourly_weights` is the name of a shape, 24 numbers or 168.
 
     With `daily_users` and no `requests_per_day`, each makes `requests_per_user`.
     """
@@ -76,6 +79,7 @@ SECTIONS: dict[str, type[Value]] = {
     "recovery": RecoveryTargets,
     "compliance": Compliance,
     "plan": Preferences,
+    "llm": Llm,
     "deploy": DeploySettings,
     "machine": MachineSettings,
 }
@@ -133,6 +137,7 @@ def interpret(tables: dict[str, Any], text: str, where: str) -> Settings:
             compliance=parts["compliance"],
             preferences=parts["plan"],
             region=asked.region,
+            llm=parts["llm"],
         ),
         deploy=parts["deploy"],
         machine=parts["machine"],
@@ -196,12 +201,13 @@ def _shape(weights: str | tuple[float, ...], text: str, where: str) -> tuple[flo
         if weights not in SHAPES:
             raise _unknown(f"hourly_weights = {weights!r}", weights, list(SHAPES), text, place)
         return SHAPES[weights]
-    usable = len(weights) == 24 and all(math.isfinite(w) and w >= 0 for w in weights)
+    usable = len(weights) in (24, 168) and all(math.isfinite(w) and w >= 0 for w in weights)
     if not usable or sum(weights) <= 0:
         raise SettingsError(
-            "hourly_weights are not 24 numbers from 0 up with one above 0",
+            f"hourly_weights are {len(weights)} numbers, not 24 or 168 from 0 up with one above 0",
             where=place,
-            fix=f"give one weight an hour, or one of: {', '.join(SHAPES)}",
+            fix="give one weight for each hour of the day, or of the week from Monday midnight, or "
+            f"one of: {', '.join(SHAPES)}",
         )
     return weights
 
@@ -226,77 +232,69 @@ def _event(event: EventSection, text: str, where: str) -> Event:
 
 
 def _check_ranges(settings: Settings, text: str, where: str) -> None:
-    traffic, slo, deploy = settings.demand.traffic, settings.demand.slo, settings.deploy
-    cost, budget = settings.machine.cost_usd_month, settings.demand.budget
-    recovery, wanted = settings.demand.recovery, settings.demand.compliance
-    chosen = settings.demand.preferences
-    for name in chosen.weights:
-        if name not in get_args(DimensionName):
-            raise _unknown(f"[plan] weights {name}", name, [*get_args(DimensionName)], text, where)
-    checks = (
-        ("requests_per_day", 0 < traffic.requests_per_day <= 1e12, "more than 0, at most 1e12"),
-        (
-            "route_weights",
-            all(0 <= w < math.inf for w in traffic.route_weights.values())
-            and (not traffic.route_weights or sum(traffic.route_weights.values()) > 0),
-            "numbers from 0 up, one above 0",
-        ),
-        ("growth_year", 0 < traffic.growth_year <= 1e4, "more than 0"),
-        ("dispersion_1s", 1 <= traffic.dispersion_1s <= 1e6, "1 or more"),
-        ("dispersion_60s", 1 <= traffic.dispersion_60s <= 1e6, "1 or more"),
-        (
-            "daily_users",
-            traffic.daily_users is None or 0 < traffic.daily_users <= 1e12,
-            "more than 0, at most 1e12",
-        ),
-        ("availability_percent", 0 < slo.availability_percent < 100, "above 0 and below 100"),
-        ("latency_ms_p95", 0 < slo.latency_ms_p95 < math.inf, "more than 0"),
-        (
-            "latency_ms_p99",
-            slo.latency_ms_p95 <= slo.latency_ms_p99 < math.inf,
-            "not below latency_ms_p95",
-        ),
-        ("replicas", 1 <= deploy.replicas <= 64, "from 1 to 64"),
-        ("port", 1 <= deploy.port <= 65535, "from 1 to 65535"),
-        (
-            "cost_usd_month",
-            all(c is None or (c.is_finite() and c >= 0) for c in (cost, budget.cost_usd_month)),
-            "an amount from 0 up",
-        ),
-        (
-            "ops_usd_hour",
-            budget.ops_usd_hour is None
-            or (budget.ops_usd_hour.is_finite() and budget.ops_usd_hour >= 0),
-            "an amount from 0 up",
-        ),
-        *(
-            (key, value is None or 0 <= value < math.inf, "seconds from 0 up")
-            for key, value in asdict(recovery).items()
-        ),
-        (
-            "residency",
-            all(re.fullmatch(r"[a-z]{2}|[A-Z]{2}", place) for place in wanted.residency),
-            'countries as "DE", or areas as "eu"',
-        ),
-        (
-            "commitments",
-            all(COMMITMENT.fullmatch(term) for term in chosen.commitments),
-            'terms such as "reserved-1y-none" or "spot"',
-        ),
-        (
-            "weights",
-            all(0 <= weight < math.inf for weight in chosen.weights.values())
-            and (not chosen.weights or sum(chosen.weights.values()) > 0),
-            "numbers from 0 up, one above 0",
-        ),
-        (
-            "cost_as_of",
-            cost is None or re.fullmatch(DATE, settings.machine.cost_as_of),
-            "the date of cost_usd_month, as 2026-11-21",
-        ),
-        ("ready_path", settings.app.ready_path.startswith("/"), "a path that starts with /"),
-    )
-    for key, good, wanted in checks:
+    for name in settings.demand.preferences.weights:
+        known = [*get_args(DimensionName)]
+        if name not in known:
+            raise _unknown(f"[plan] weights {name}", name, known, text, where)
+    demand = settings.demand
+    for key, good, wanted in (*_asked(demand), *_kept(demand), *_here(settings)):
         if not good:
             place = _at(where, text, key)
             raise SettingsError(f"{key} must be {wanted}", where=place, fix="correct it")
+
+
+Checks = Iterator[tuple[str, object, str]]
+"""Keys, whether their values are good, and what they must be."""
+
+
+def _asked(demand: Demand) -> Checks:
+    traffic, slo, llm = demand.traffic, demand.slo, demand.llm
+    users, routes = traffic.daily_users, traffic.route_weights
+    yield "requests_per_day", 0 < traffic.requests_per_day <= 1e12, "more than 0, at most 1e12"
+    yield "daily_users", users is None or 0 < users <= 1e12, "more than 0, at most 1e12"
+    yield "route_weights", _weights(routes), "numbers from 0 up, one above 0"
+    yield "growth_year", 0 < traffic.growth_year <= 1000, "more than 0, at most 1000"
+    yield "dispersion_1s", 1 <= traffic.dispersion_1s <= 1e6, "1 or more"
+    yield "dispersion_60s", 1 <= traffic.dispersion_60s <= 1e6, "1 or more"
+    percent = slo.availability_percent
+    yield "availability_percent", 0 < percent < 100, "above 0 and below 100"
+    yield "latency_ms_p95", 0 < slo.latency_ms_p95 < math.inf, "more than 0"
+    ordered = slo.latency_ms_p95 <= slo.latency_ms_p99 < math.inf
+    yield "latency_ms_p99", ordered, "not below latency_ms_p95"
+    yield "throttled_percent", 0 <= llm.throttled_percent <= 100, "from 0 to 100"
+    yield "timeout_s", 0 < llm.timeout_s <= 3600, "above 0, at most 3600"
+    yield "retries", 0 <= llm.retries <= 20, "from 0 to 20"
+
+
+def _kept(demand: Demand) -> Checks:
+    budget, chosen = demand.budget, demand.preferences
+    yield "cost_usd_month", _amount(budget.cost_usd_month), "an amount from 0 up"
+    yield "ops_usd_hour", _amount(budget.ops_usd_hour), "an amount from 0 up"
+    for key, value in asdict(demand.recovery).items():
+        yield key, value is None or 0 <= value < math.inf, "seconds from 0 up"
+    places = all(re.fullmatch(r"[a-z]{2}|[A-Z]{2}", one) for one in demand.compliance.residency)
+    yield "residency", places, 'countries as "DE", or areas as "eu"'
+    terms = all(COMMITMENT.fullmatch(term) for term in chosen.commitments)
+    yield "commitments", terms, 'terms such as "reserved-1y-none" or "spot"'
+    yield "weights", _weights(chosen.weights), "numbers from 0 up, one above 0"
+
+
+def _here(settings: Settings) -> Checks:
+    deploy, machine = settings.deploy, settings.machine
+    yield "replicas", 1 <= deploy.replicas <= 64, "from 1 to 64"
+    scaled = deploy.replicas_max == 0 or deploy.replicas <= deploy.replicas_max <= 64
+    yield "replicas_max", scaled, "from replicas to 64, or 0"
+    yield "port", 1 <= deploy.port <= 65535, "from 1 to 65535"
+    yield "cost_usd_month", _amount(machine.cost_usd_month), "an amount from 0 up"
+    dated = machine.cost_usd_month is None or re.fullmatch(DATE, machine.cost_as_of)
+    yield "cost_as_of", dated, "the date of cost_usd_month, as 2026-11-21"
+    yield "ready_path", settings.app.ready_path.startswith("/"), "a path that starts with /"
+
+
+def _weights(given: dict[str, float]) -> bool:
+    numbers = given.values()
+    return not given or (all(0 <= one < math.inf for one in numbers) and sum(numbers) > 0)
+
+
+def _amount(given: Decimal | None) -> bool:
+    return given is None or (given.is_finite() and given >= 0)

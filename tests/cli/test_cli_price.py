@@ -152,3 +152,16 @@ def test_wrong_input_is_exit_2_with_a_fix(arguments: tuple[str, ...], said: str)
     assert done.returncode == 2, done.stdout
     assert said in " ".join(done.stderr.split())
     assert "fix:" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--requests-user", "--growth"])
+def test_amounts_that_cannot_be_0_are_refused(option: str) -> None:
+    done = run(*TWO, "--years", "2", "--against", "aws-lambda", option, "0")
+    assert done.returncode == 2
+    assert f"{option} is 0" in done.stderr and "above 0" in done.stderr
+
+
+def test_no_processor_time_is_none_and_not_the_usual() -> None:
+    done = run(*TWO, "--against", "aws-lambda", "--duration-ms", "0", "--json")
+    told_of = " ".join(json.loads(done.stdout)["break_even"]["assumptions"])
+    assert "each 0 ms of processor time" in told_of

@@ -47,6 +47,13 @@ def slow():
     sleeping.pop()
     return {"pid": os.getpid()}
 
+@app.get("/burn")
+def burn():
+    until = time.thread_time() + float(request.args["s"])
+    while time.thread_time() < until:
+        pass
+    return {"pid": os.getpid()}
+
 @app.get("/sleeping")
 def how_many():
     return {"count": len(sleeping)}
@@ -133,10 +140,10 @@ class Bench:
 class Traffic:
     """GET requests from several threads until the `with` block ends; counts what failed."""
 
-    def __init__(self, port: int, threads: int = 6) -> None:
+    def __init__(self, port: int, threads: int = 6, path: str = "/slow?s=0.02") -> None:
         self.answered = 0
         self.failed: list[str] = []
-        self._url = f"http://127.0.0.1:{port}/slow?s=0.02"
+        self._url = f"http://127.0.0.1:{port}{path}"
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(threads)]

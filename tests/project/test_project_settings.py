@@ -53,7 +53,24 @@ def test_shapes_and_peak() -> None:
     one = ", ".join(["0"] * 23 + ["2"])
     peaked = parse(f"[demand]\nrequests_per_day = 3600\nhourly_weights = [{one}]\n")
     assert peaked.demand.traffic.peak_rps == pytest.approx(1.0)
-    assert all(len(weights) == 24 for weights in SHAPES.values())
+    assert all(len(weights) in (24, 168) for weights in SHAPES.values())
+
+
+def test_a_week_of_weights() -> None:
+    one = ", ".join(["0"] * 167 + ["2"])
+    peaked = parse(f"[demand]\nrequests_per_day = 3600\nhourly_weights = [{one}]\n").demand.traffic
+    # the whole week's requests in its last hour
+    assert peaked.peak_rps == pytest.approx(7.0)
+    assert peaked.weekly_weights[167] == pytest.approx(168)
+    for name in SHAPES:
+        shaped = parse(f'[demand]\nhourly_weights = "{name}"\n').demand.traffic
+        assert len(shaped.weekly_weights) == 168
+        assert sum(shaped.weekly_weights) == pytest.approx(168)
+        # the busiest hour's rate is the same whichever way it is worked out
+        rate = shaped.requests_per_day / 86_400 * max(shaped.weekly_weights)
+        assert shaped.peak_rps == pytest.approx(rate)
+    worked = parse('[demand]\nhourly_weights = "office-hours"\n').demand.traffic.weekly_weights
+    assert sum(worked[120:]) < 0.1 * sum(worked)
 
 
 WRONG = [
@@ -63,8 +80,17 @@ WRONG = [
     ("[demand]\nrequests_per_day = 'many'\n", "requests_per_day", ":2", ""),
     ("[demand]\nrequests_per_day = nan\n", "requests_per_day", ":2", ""),
     ("[demand]\nhourly_weights = 'evenin'\n", "evenin", ":2", "evening"),
-    ("[demand]\nhourly_weights = [1, 2]\n", "24", ":2", ""),
+    ("[demand]\nhourly_weights = [1, 2]\n", "2 numbers, not 24 or 168", ":2", ""),
+    (f"[demand]\nhourly_weights = {[1] * 169}\n", "169 numbers", ":2", "weekend"),
+    (f"[demand]\nhourly_weights = {[0] * 168}\n", "one above 0", ":2", ""),
+    ("[demand]\nhourly_weights = 'office-hour'\n", "office-hour", ":2", "office-hours"),
     ("[demand]\nroute_weights = {'/' = -1}\n", "route_weights", ":2", ""),
+    ("[llm]\nthrottled_percent = 101\n", "throttled_percent", ":2", ""),
+    ("[llm]\ntimeout_s = 0\n", "timeout_s", ":2", ""),
+    ("[llm]\nretries = 21\n", "retries", ":2", ""),
+    ("[llm]\nfallback = 'maybe'\n", "fallback", ":2", ""),
+    ("[llm]\nretry = 2\n", "retry", ":2", "retries"),
+    ("[demand]\ngrowth_year = 1e4\n", "growth_year", ":2", ""),
     ("[slo]\navailability_percent = 100\n", "availability_percent", ":2", ""),
     ("[slo]\nlatency_ms_p95 = 9\nlatency_ms_p99 = 8\n", "latency_ms_p99", ":3", ""),
     ("[deploy]\nport = 70000\n", "port", ":2", ""),

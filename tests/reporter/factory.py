@@ -670,8 +670,23 @@ def hostile() -> tuple[Workload, Plan, Bundle, LoadEvidence]:
     return app, decided, made, tried
 
 
-KEPT = {"kind", "severity", "status", "commitment", "as_of", "rule", "platform", "platforms",
-        "standard", "standards", "met", "phase", "rules", "cheaper", "cheaper_at_first"}
+KEPT = {
+    "kind",
+    "severity",
+    "status",
+    "commitment",
+    "as_of",
+    "rule",
+    "platform",
+    "platforms",
+    "standard",
+    "standards",
+    "met",
+    "phase",
+    "rules",
+    "cheaper",
+    "cheaper_at_first",
+}
 KEPT_OF = {("Dimension", "name"), ("Phase", "name"), ("Design", "commitment")}
 
 

@@ -147,3 +147,23 @@ def test_the_package_is_not_loaded_by_other_verbs() -> None:
         for line in file.read_text().splitlines():
             # Inside a function at most: numba takes seconds to load.
             assert not line.startswith("from seatrial.assessor.simulate"), file
+
+
+def test_finalists_are_each_as_if_alone_and_screening_is_their_fluid_year() -> None:
+    names = [f"aws-fargate/us-east-1/1vcpu-2gbx{n}" for n in ("2", "1-4", "3")]
+    designs = [design_named(name, CATALOG, HERE) for name in names]
+    given = asked()
+    told: list[str] = []
+    found = run.finalists(given, designs, requests=50_000, threads=2, tell=told.append)
+    assert told
+    assert [one.design for one in found] == names
+    assert run.finalists(given, designs[1:2], requests=50_000, threads=1) == found[1:2]
+    first = run.screened(given, designs)
+    assert [one.design for one in first] == names
+    assert first[0].replica_hours_month == pytest.approx(1460)
+    assert first[1].replicas_peak <= 4
+    for one, exact in zip(first, found, strict=True):
+        assert one.latency_ms_p95 is not None and exact.latency_ms_p95.value is not None
+        assert one.latency_ms_p50 is not None and one.latency_ms_p99 is not None
+        assert one.latency_ms_p50 < one.latency_ms_p95 < one.latency_ms_p99
+    assert run.finalists(given, []) == () and run.screened(given, []) == ()

@@ -69,16 +69,17 @@ def term(given: Given) -> Term:
         setup_hours=amount(given, "ops_hours_setup"),
         month_hours=amount(given, "ops_hours_month"),
     )
-    return Term(years=given["years"], growth=amount(given, "growth") or Decimal(1), work=work)
+    return Term(years=given["years"], growth=above_zero(given, "growth", Decimal(1)), work=work)
 
 
 def other(given: Given, one: Asked) -> tuple[Asked | None, Users]:
     """The design of --against, with everything else as in `one`, and the users of the curve."""
     name, _, size = given["against"].partition("/")
     few, many = users_range(given["users"])
+    duration_ms = amount(given, "duration_ms")
     people = Users(
-        requests_day=amount(given, "requests_user") or Decimal(20),
-        duration_ms=amount(given, "duration_ms") or Users().duration_ms,
+        requests_day=above_zero(given, "requests_user", Users().requests_day),
+        duration_ms=Users().duration_ms if duration_ms is None else duration_ms,
         response_kib=amount(given, "response_kib") or Decimal(0),
         fewest=few,
         most=many,
@@ -151,6 +152,14 @@ def amount(given: Given, name: str) -> Decimal | None:
         option = "--" + name.replace("_", "-")
         raise InputError(f"{option} {text!r} is not an amount", fix="give a number from 0 up")
     return number
+
+
+def above_zero(given: Given, name: str, usual: Decimal) -> Decimal:
+    """A number of the command line that must not be 0; `usual` when it was not given."""
+    number = amount(given, name)
+    if number == 0:
+        raise InputError(f"--{name.replace('_', '-')} is 0", fix="give a number above 0")
+    return usual if number is None else number
 
 
 def users_range(text: str) -> tuple[int, int]:

@@ -8,11 +8,16 @@ from typing import Protocol
 import msgspec
 
 from seatrial.kernel.deployment import Deployment
+from seatrial.kernel.simulation import Policy
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Interface
 
 Progress = Callable[[str], None]
 """Told one short line for people whenever something visible happens."""
+
+
+SCALING = ("target-tracking", "hpa")
+"""The policies that need no more than the processors of the replicas."""
 
 
 class Release(Value):
@@ -24,7 +29,8 @@ class Release(Value):
     `source_dir` is an immutable copy of the app with its build outputs, `app_dir` the folder in
     it that goes on `sys.path`. `env` is given to the app and may hold secrets: it is never
     written to disk, to a log or to a command line. `data_env` names the variable that tells the
-    app where `data_dir` is; the data folder outlives every release.
+    app where `data_dir` is; the data folder outlives every release. `replicas` run at least;
+    with a `replicas_max` above that `scaling` decides how many, as the platforms do.
     """
 
     app: str
@@ -41,6 +47,8 @@ class Release(Value):
     data_env: str = ""
     data_dir: str = ""
     replicas: int = 2
+    replicas_max: int = 0
+    scaling: Policy = Policy(kind="target-tracking")
     workers: int = 1
     threads: int = 8
     port: int = 8080

@@ -141,6 +141,27 @@ def _describe(process: psutil.Process, role: str) -> Marked:
     return Marked(identity=identity, role=role, cwd=cwd, arguments=arguments)
 
 
+def processor_s(identity: Identity) -> dict[Identity, float]:
+    """Processor seconds of a process and of each that descends from it, those alive now."""
+    process = _process(identity)
+    found: dict[Identity, float] = {}
+    if process is None:
+        return found
+    family = [process]
+    with contextlib.suppress(psutil.Error):
+        family += process.children(recursive=True)
+    for one in family:
+        with contextlib.suppress(psutil.Error):
+            times = one.cpu_times()
+            found[Identity(pid=one.pid, created=one.create_time())] = times.user + times.system
+    return found
+
+
+def signal_to(identity: Identity, number: signal.Signals) -> None:
+    """Send a signal to exactly this process; nothing when it is gone."""
+    _signal((identity,), number)
+
+
 def terminate(
     identities: Iterable[Identity], grace_s: float, wait: Callable[[], None] = lambda: None
 ) -> tuple[Identity, ...]:

@@ -7,12 +7,18 @@ from typing import Literal
 
 from seatrial.kernel.values import Value
 
+_OFFICE = (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 13, 11, 13, 14, 13, 11, 8, 5, 3, 2, 2, 1, 1)
+_EVENING = (4, 2, 1, 1, 1, 1, 2, 3, 4, 5, 5, 6, 7, 7, 7, 8, 9, 11, 13, 15, 16, 14, 11, 7)
+
 SHAPES: dict[str, tuple[float, ...]] = {
     "flat": (1.0,) * 24,
     # Weight of each hour from midnight. Working hours and leisure, the two daily shapes most
     # sites show; give 24 numbers of your own where you have them.
-    "office": (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 13, 11, 13, 14, 13, 11, 8, 5, 3, 2, 2, 1, 1),
-    "evening": (4, 2, 1, 1, 1, 1, 2, 3, 4, 5, 5, 6, 7, 7, 7, 8, 9, 11, 13, 15, 16, 14, 11, 7),
+    "office": _OFFICE,
+    "evening": _EVENING,
+    # Of each hour of the week from Monday midnight: nobody works at the weekend, or most come then.
+    "office-hours": _OFFICE * 5 + (1,) * 48,
+    "weekend": _EVENING * 5 + tuple(3 * weight for weight in _EVENING) * 2,
 }
 
 
@@ -25,8 +31,9 @@ class Event(Value):
 
 
 class Traffic(Value):
-    """How much is asked: `requests_per_day` spread over the 24 `hourly_weights`.
+    """How much is asked: `requests_per_day` of an average day, spread by `hourly_weights`.
 
+    These are 24 of every day alike, or the 168 of a week from Monday midnight.
     `growth_year` is how many times as much it is after a year. `dispersion_1s` and `dispersion_60s`
     are variance over mean of the requests counted in seconds and in minutes: 1 when they come
     independently, more when they come in bursts. `daily_users` is who makes them, none where that
@@ -45,7 +52,15 @@ class Traffic(Value):
     @property
     def peak_rps(self) -> float:
         """Mean request rate of the busiest hour, in requests per second."""
-        return self.requests_per_day * max(self.hourly_weights) / sum(self.hourly_weights) / 3600
+        weights = self.hourly_weights
+        return self.requests_per_day * max(weights) / sum(weights) / 3600 * (len(weights) / 24)
+
+    @property
+    def weekly_weights(self) -> tuple[float, ...]:
+        """The 168 hours of the week from Monday midnight; their mean is one."""
+        mean = sum(self.hourly_weights) / len(self.hourly_weights)
+        one = tuple(weight / mean for weight in self.hourly_weights)
+        return one if len(one) == 168 else one * 7
 
 
 class Slo(Value):
@@ -105,8 +120,21 @@ class Preferences(Value):
     without: tuple[str, ...] = ()
 
 
+class Llm(Value):
+    """What the language models that the app calls do to it, and what it does about that.
+
+    A call is refused with `throttled_percent`, as rate limits do, and given up after `timeout_s`;
+    it is asked again up to `retries` times. Then a `fallback` answers, or the request fails.
+    """
+
+    throttled_percent: float = 0.0
+    timeout_s: float = 60.0
+    retries: int = 0
+    fallback: bool = False
+
+
 class Demand(Value):
-    """Traffic, SLO, budget, recovery and compliance, and where the users are.
+    """Traffic, SLO, budget, recovery and compliance, and how its language models behave.
 
     `region` is the region, of any provider, nearest to the users.
     """
@@ -118,6 +146,7 @@ class Demand(Value):
     compliance: Compliance = Compliance()
     preferences: Preferences = Preferences()
     region: str = "us-east-1"
+    llm: Llm = Llm()
 
 
 class AppSettings(Value):
@@ -133,9 +162,14 @@ class AppSettings(Value):
 
 
 class DeploySettings(Value):
-    """How the local engine runs the app."""
+    """How the local engine runs the app.
+
+    `replicas` run at least; with a `replicas_max` above that, `scaling` decides how many.
+    """
 
     replicas: int = 2
+    replicas_max: int = 0
+    scaling: Literal["target-tracking", "hpa"] = "target-tracking"
     port: int = 8080
 
 

@@ -13,6 +13,7 @@ from seatrial.engines.runner import free_ports, is_free
 from seatrial.kernel.demand import Settings
 from seatrial.kernel.evidence import Machine
 from seatrial.kernel.platform import Size
+from seatrial.kernel.simulation import Policy
 from seatrial.kernel.workload import Component, Interface, Workload
 
 
@@ -26,6 +27,9 @@ class Start(TypedDict):
     factory: bool
     app_dir: str
 
+
+PERIODS_S = {"target-tracking": 60.0, "hpa": 15.0}
+"""How often each policy looks, as its documentation has it; see `kernel.policies`."""
 
 PORT_VARIABLES = ("PORT", "GRADIO_SERVER_PORT", "STREAMLIT_SERVER_PORT", "CHAINLIT_PORT")
 """Where programs that listen by themselves look for their port, when nothing else tells it."""
@@ -66,6 +70,11 @@ def release(
         data_env=app.data_env,
         data_dir=str(root / "data"),
         replicas=settings.deploy.replicas,
+        replicas_max=settings.deploy.replicas_max,
+        scaling=Policy(
+            kind=settings.deploy.scaling,
+            period_s=PERIODS_S[settings.deploy.scaling],
+        ),
         workers=max(1, int(size.vcpu)),
         port=settings.deploy.port,
     )

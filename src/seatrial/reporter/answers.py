@@ -239,9 +239,7 @@ def change(plan: Plan, refs: References) -> Text:
     """The nearest flips, traffic and risks; without a choice, what would have to give."""
     chosen = plan.chosen
     if chosen is None:
-        return Text(
-            heading="What would have to give", sentences=_give(plan, refs), bullets=True
-        )
+        return Text(heading="What would have to give", sentences=_give(plan, refs), bullets=True)
     said = [_flip(plan, one, refs) for one in plan.flips if one.value is not None][:FLIPS_SHOWN]
     still = [one.assumption for one in plan.flips if one.value is None]
     if still:

@@ -150,9 +150,7 @@ def _years(plan: Plan, refs: References) -> Table:
     )
 
 
-def _break_even(
-    plan: Plan, curve: BreakEven, at: int, charts: Iterable[str]
-) -> list[Block]:
+def _break_even(plan: Plan, curve: BreakEven, at: int, charts: Iterable[str]) -> list[Block]:
     labels = platform_labels(plan)
     first, second = (labels.get(one, one) for one in curve.platforms)
     blocks: list[Block] = []

@@ -137,8 +137,10 @@ def _group(plan: Plan, group: Rejected, refs: References) -> tuple[Cell, ...]:
         " ".join(part for part in (place(found.proof), found.proof.note) if part)
         for found in group.reasons
     ]
-    where = f"{count(len(group.regions), 'region')}" if len(group.regions) > 1 else "".join(
-        group.regions
+    where = (
+        f"{count(len(group.regions), 'region')}"
+        if len(group.regions) > 1
+        else "".join(group.regions)
     )
     nearest = ", ".join(part for part in (group.nearest, group.monthly_usd) if part)
     return (

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,11 @@ class Habits(Value):
     worker accepts again (measured: 0.4 to 1.1 s with gunicorn and granian); `idle_s` an unused
     function instance stays; `cpu_first` share of the processor time spent before the wait;
     `gil` false lets each computing slot have a processor of its own; `clients` with connections.
+    `machine_vcpu` processors carry all replicas together, in place of `vcpu` each (0: they do
+    not). A proxy keeps its connections to a worker for `pool_idle_s` and sends on the one used
+    last (0: as `Fleet.connection_requests` says). New connections to a replica whose workers have
+    their own queues are accepted by `chance` (measured: granian, whose sockets the kernel chooses
+    by a hash) or by `turns` (gunicorn gthread: the worker that ran last comes last).
     """
 
     backoff_s: float = 1.0
@@ -69,6 +74,9 @@ class Habits(Value):
     cpu_first: float = 1.0
     gil: bool = True
     clients: int = 64
+    machine_vcpu: float = 0.0
+    pool_idle_s: float = 0.0
+    accept: Literal["chance", "turns"] = "chance"
 
 
 USUAL = Habits()
@@ -144,7 +152,7 @@ def replay(
     own policy. The same arguments give the same bits.
     """
     check_fleet(fleet)
-    check_habits(habits)
+    check_habits(habits, fleet, outages)
     check_requests(requests)
     check_outages(outages, fleet.zones)
     if step is None or fleet.policy.kind == "per-request":
@@ -274,13 +282,15 @@ def _world(
     leaves = 1 << max(0, places - 1).bit_length()
     connections = np.zeros(habits.clients, state.CONNECTION)
     connections["replica"] = state.NOBODY
+    workers_all = np.zeros(places * workers, state.WORKER)
+    workers_all["due"] = np.inf
     world = state.World(
         hub=hub, requests=asked, attempts=np.zeros(count + ROOM, state.ATTEMPT),
         replicas=np.zeros(places, state.REPLICA),
-        workers=np.zeros(places * workers, state.WORKER),
+        workers=workers_all,
         queues=np.zeros(places * workers + 1, state.QUEUE),
         timers=np.zeros(places * workers * slots + ROOM, state.TIMER),
-        slots=np.zeros((places * workers, slots), state.SLOT),
+        slots=np.zeros((places * workers, slots), state.TIMER),
         due=np.full(2 * leaves, np.inf), up=np.zeros(places, np.int64),
         free=np.arange(places, dtype=np.int64)[::-1].copy(), turns=np.zeros(zones, np.int64),
         outstanding=np.zeros((zones, places), np.int64), connections=connections,
@@ -302,7 +312,7 @@ def _settle_in(
     settings: dict[str, float] = {
         "balancer": BALANCERS[fleet.balancer], "shared": fleet.queue == "replica" or functions,
         "workers": 1 if functions else fleet.workers, "slots": 1 if functions else fleet.slots,
-        "vcpu": fleet.vcpu, "gil": habits.gil, "cpu_first": habits.cpu_first,
+        "vcpu": habits.machine_vcpu or fleet.vcpu, "gil": habits.gil, "cpu_first": habits.cpu_first,
         "queue_max": fleet.queue_max, "timeout_s": fleet.timeout_s, "retries": fleet.retries,
         "backoff_s": habits.backoff_s, "warmup_requests": fleet.warmup_requests,
         "warmup_factor": fleet.warmup_factor,
@@ -311,7 +321,9 @@ def _settle_in(
         "per_request": functions, "hold": fleet.policy.kind in HOLDING,
         "idle_s": habits.idle_s, "replicas_min": fleet.replicas_min,
         "replicas_max": fleet.replicas_max, "new_connection": 1.0 / fleet.connection_requests,
-        "connections": habits.clients, "leaves": places,
+        "connections": habits.clients, "leaves": places, "pooled": habits.machine_vcpu > 0,
+        "by_turns": habits.accept == "turns",
+        "pool_idle_s": habits.pool_idle_s if fleet.queue == "worker" else 0.0,
     }  # fmt: skip
     for name, value in settings.items():
         hub[name] = value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from seatrial.assessor.simulate.failure_events import FailureCase
 from seatrial.assessor.simulate.failures import conditions, replica_rps
-from seatrial.kernel.demand import Traffic
+from seatrial.assessor.simulate.providers import provider_of, share
+from seatrial.kernel.demand import Llm, Traffic
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import SPOT, Platform, Scaling
 from seatrial.kernel.simulation import Arrivals, Fleet, HourOutlook, Policy, PolicyKind, RouteLaw
@@ -24,22 +25,21 @@ POLICIES: dict[str, PolicyKind] = {
     "keda": "hpa",
     "knative": "knative",
 }
-STEPS = ((0.0, 1.0), (0.2, 2.0))
-"""Of step scaling where the platform's rules are the user's: one more, two more 20 % above."""
-
 TARGET = 0.6
 """Busy share that scaling aims at: room for the time that a new replica takes."""
+
+STEPS = ((TARGET, 1.0), (TARGET + 0.2, 2.0), (TARGET / 2, -1.0))
+"""Of step scaling where the platform's rules are the user's: one more at the aim, two more well
+above it, one less at half of it."""
 
 OUTSIDE = frozenset({"llm"})
 
 
 def arrivals_of(traffic: Traffic) -> Arrivals:
-    """The week of a demand: each day alike but for its events."""
-    mean = sum(traffic.hourly_weights) / len(traffic.hourly_weights)
-    day = tuple(weight / mean for weight in traffic.hourly_weights)
+    """The week of a demand."""
     return Arrivals(
         requests_day=traffic.requests_per_day,
-        weekly_weights=day * 7,
+        weekly_weights=traffic.weekly_weights,
         dispersion_1s=traffic.dispersion_1s,
         dispersion_60s=traffic.dispersion_60s,
         growth_year=traffic.growth_year,
@@ -99,11 +99,12 @@ def case_of(
     fleet: Fleet,
     laws: tuple[RouteLaw, ...],
     week: tuple[HourOutlook, ...],
+    llm: Llm,
 ) -> FailureCase:
     """What the failures of a design depend on, from its platform's failure model."""
     rate, mean_s = replica_rps(fleet, laws)
     restart = platform.failure.restart_s
-    calls = any(service.kind in OUTSIDE and service.required for service in component.services)
+    needed = any(service.kind in OUTSIDE and service.required for service in component.services)
     standby = design.database is not None and design.database.multi_az
     return FailureCase(
         fleet=fleet,
@@ -116,6 +117,7 @@ def case_of(
         region_loss=platform.failure.region_loss,
         region=design.region,
         database="none" if design.database is None else "standby" if standby else "single",
-        llm_share=1.0 if calls else 0.0,
+        llm_share=share(laws) if needed else 0.0,
+        provider=provider_of(llm),
         spot_share=1.0 if SPOT in design.commitment.split("+") else 0.0,
     )

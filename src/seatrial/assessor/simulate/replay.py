@@ -38,7 +38,7 @@ from seatrial.assessor.simulate.replay_state import (
     World,
     below,
     compiled,
-    drop_timer,
+    drop,
     inlined,
     part,
     uniform,
@@ -79,9 +79,14 @@ def pass_time(w: World, now: float) -> None:
 
 @inlined
 def pick_worker(w: World, r: int) -> int:
-    """The worker that accepts a connection: any by chance, but for those that restart."""
+    """The worker that accepts a connection, by chance or by turns; not one that restarts."""
     hub = w.hub[0]
-    number = below(hub, hub.workers) if hub.workers > 1 else 0
+    number = 0
+    if hub.workers > 1 and hub.by_turns:
+        number = w.replicas[r].turn % hub.workers
+        w.replicas[r].turn += 1
+    elif hub.workers > 1:
+        number = below(hub, hub.workers)
     for step in range(hub.workers):
         k = r * hub.workers + (number + step) % hub.workers
         if w.workers[k].away == 0:
@@ -107,6 +112,26 @@ def pick_replica(w: World, proxy: int) -> int:
     return int(w.up[turn])
 
 
+@part
+def pick_pooled(w: World, proxy: int) -> tuple[int, int]:
+    """Replica and worker for a request that a proxy sends on the connection it used last.
+
+    A proxy that has no idle connection to the replica opens one, which any worker accepts.
+    """
+    hub = w.hub[0]
+    r = pick_replica(w, proxy)
+    replica = w.replicas[r]
+    while replica.idle != NOBODY:
+        last = w.attempts[replica.idle]
+        if hub.now - last.start > hub.pool_idle_s:
+            replica.idle = NOBODY  # Those below have been idle for longer.
+            break
+        replica.idle = last.next
+        if w.workers[last.worker].away == 0:
+            return r, int(last.worker)
+    return r, pick_worker(w, r)
+
+
 @inlined
 def pick(w: World, proxy: int) -> tuple[int, int]:
     """Replica and worker for a request: of its open connection, or of a new one.
@@ -114,6 +139,8 @@ def pick(w: World, proxy: int) -> tuple[int, int]:
     One of `connections` clients asks; with the chance `new_connection` on a new connection.
     """
     hub = w.hub[0]
+    if hub.pool_idle_s > 0.0:
+        return pick_pooled(w, proxy)
     if hub.new_connection >= 1.0:
         r = pick_replica(w, proxy)
         return r, pick_worker(w, r) if hub.shared == 0 else NOBODY
@@ -289,7 +316,8 @@ def advance(w: World, until: float) -> int:
         elif rings <= now:
             kind, index = w.timers[0].kind, w.timers[0].index
             generation = w.timers[0].generation
-            drop_timer(w)
+            drop(w.timers, hub.timers)
+            hub.timers -= 1
             if kind == T_WAITED and w.attempts[index].stage == WAITING:
                 goes_on = index
             elif kind == T_RETRY:

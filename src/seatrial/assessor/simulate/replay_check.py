@@ -33,14 +33,17 @@ def check_fleet(fleet: Fleet) -> None:
         _number(fleet.policy.cooldown_in_s, "policy.cooldown_in_s")
 
 
-def check_habits(habits: Habits) -> None:
+def check_habits(habits: Habits, fleet: Fleet, outages: Sequence[Outage]) -> None:
     """Refuse habits that cannot be."""
-    for name in ("backoff_s", "recycle_s", "idle_s", "cpu_first"):
+    for name in ("backoff_s", "recycle_s", "idle_s", "cpu_first", "machine_vcpu", "pool_idle_s"):
         _number(getattr(habits, name), f"habits.{name}")
     if habits.cpu_first > 1.0:
         raise InputError(f"{habits.cpu_first} is not a share", where="habits.cpu_first",
                          fix="give a share from 0 to 1")  # fmt: skip
     _whole(habits.clients, 1, "habits.clients")
+    if habits.machine_vcpu > 0 and (fleet.policy.kind != "fixed" or outages):
+        raise InputError("replicas come and go", where="habits.machine_vcpu",
+                         fix="replay fixed replicas without outages, or leave it out")  # fmt: skip
 
 
 def check_requests(requests: Requests) -> None:

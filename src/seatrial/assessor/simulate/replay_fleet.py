@@ -52,6 +52,7 @@ def start(w: World, delay_s: float) -> int:
     replica.state, replica.zone, replica.born = STARTING, zone, hub.now
     replica.generation += 1
     replica.bound, replica.cold, replica.alive, replica.busy = NOBODY, hub.warmup_requests, 0, 0
+    replica.idle = NOBODY
     w.zones[zone].live += 1
     w.outstanding[:, r] = 0
     clear_workers(w, r)

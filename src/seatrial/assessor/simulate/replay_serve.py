@@ -2,7 +2,8 @@
 
 An attempt computes, then waits, then computes the rest (`cpu_first` is the share before the
 wait; all of it when there is no wait). A worker process computes on one processor at most, which
-its computing slots share; a replica's busy processes share its processors evenly.
+its computing slots share; a replica's busy processes share its processors evenly, or those of all
+replicas share the machine's.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from seatrial.assessor.simulate.replay_state import (
     T_WAITED,
     WAITING,
     World,
-    drop_slot,
+    drop,
     first_due,
     inlined,
     part,
-    push_slot,
+    push,
     push_timer,
     set_due,
     uniform,
@@ -96,9 +97,11 @@ def plan_replica(w: World, r: int, k: int, change: int) -> None:
         replica.due = np.inf
         set_due(w.due, r, np.inf)
         return
-    first = r * hub.workers
+    first, count = r * hub.workers, hub.workers
+    if hub.pooled:
+        count = w.workers.size
     best = first
-    for other in range(first + 1, first + hub.workers):
+    for other in range(first + 1, first + count):
         if w.workers[other].due < w.workers[best].due:
             best = other
     replica.due_worker = best
@@ -111,7 +114,7 @@ def plan_replica(w: World, r: int, k: int, change: int) -> None:
 def compute(w: World, k: int, a: int, work_s: float) -> None:
     """Attempt `a` begins to compute for `work_s` of processor time in worker `k`."""
     hub, worker = w.hub[0], w.workers[k]
-    r = k // hub.workers
+    r = 0 if hub.pooled else k // hub.workers
     set_clock(w, r)
     if worker.computing == 0:
         worker.progress = 0.0
@@ -119,7 +122,7 @@ def compute(w: World, k: int, a: int, work_s: float) -> None:
         passed = w.replicas[r].clock - worker.progress_at
         worker.progress += passed / (worker.computing if hub.gil else 1)
     worker.progress_at = w.replicas[r].clock
-    push_slot(w.slots[k], worker.computing, worker.progress + work_s, a)
+    push(w.slots[k], worker.computing, worker.progress + work_s, 0, 0, a)
     plan_replica(w, r, k, 1)
 
 
@@ -133,8 +136,8 @@ def computed(w: World) -> int:
     # Set, not added up, so that rounding cannot leave a remainder that never ends.
     replica.clock, replica.clock_at = replica.due, w.hub[0].now
     worker.progress, worker.progress_at = w.slots[k, 0].at, replica.clock
-    a = w.slots[k, 0].attempt
-    drop_slot(w.slots[k], worker.computing)
+    a = w.slots[k, 0].index
+    drop(w.slots[k], worker.computing)
     plan_replica(w, r, k, -1)
     return int(a)
 
@@ -257,6 +260,10 @@ def finish(w: World, a: int) -> None:
     hub.alive -= 1
     if attempt.open:
         settle(w, a, OK)
+        if hub.pool_idle_s > 0.0:
+            # An attempt that is over stands for its connection: `start` is when it became idle.
+            attempt.start, attempt.next = hub.now, w.replicas[r].idle
+            w.replicas[r].idle = a
     else:
         hub.wasted += 1
     if worker.away == 1 and worker.held == 0:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numba import njit
 
+from seatrial.assessor.simulate.chance import mix
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -65,6 +67,7 @@ _SETTINGS = [
     ("recycle_requests", "i8"), ("recycle_s", "f8"), ("start_s", "f8"), ("proxies", "i8"),
     ("per_request", "i8"), ("hold", "i8"), ("idle_s", "f8"), ("replicas_min", "i8"),
     ("replicas_max", "i8"), ("new_connection", "f8"), ("connections", "i8"), ("leaves", "i8"),
+    ("pooled", "i8"), ("pool_idle_s", "f8"), ("by_turns", "i8"),
 ]  # fmt: skip
 _MOVING = [
     ("now", "f8"), ("end", "f8"), ("chance", "u8"), ("next_request", "i8"), ("attempts", "i8"),
@@ -85,11 +88,13 @@ ATTEMPT = np.dtype(
     [("request", "i8"), ("start", "f8"), ("factor", "f8"), ("next", "i8"), ("replica", "i8"),
      ("worker", "i8"), ("proxy", "i8"), ("stage", "i8"), ("open", "i8")], align=True,
 )  # fmt: skip
-# `clock` of a replica runs at the speed of each of its busy processes; `busy` counts those.
+# `clock` of a replica runs at the speed of each of its busy processes; `busy` counts those. When
+# all replicas are on the same processors (`pooled`), the first one's stand for all. `idle` is the
+# attempt last served on a connection that the proxy keeps; that one's `next` the one before.
 REPLICA = np.dtype(
     [("state", "i8"), ("generation", "i8"), ("zone", "i8"), ("alive", "i8"), ("busy", "i8"),
-     ("cold", "i8"), ("bound", "i8"), ("due_worker", "i8"), ("clock", "f8"), ("clock_at", "f8"),
-     ("due", "f8"), ("born", "f8")], align=True,
+     ("cold", "i8"), ("bound", "i8"), ("due_worker", "i8"), ("idle", "i8"), ("turn", "i8"),
+     ("clock", "f8"), ("clock_at", "f8"), ("due", "f8"), ("born", "f8")], align=True,
 )  # fmt: skip
 # `progress` of a worker is the processor time that each of its computing slots has had.
 WORKER = np.dtype(
@@ -97,8 +102,8 @@ WORKER = np.dtype(
      ("progress_at", "f8"), ("due", "f8")], align=True,
 )  # fmt: skip
 QUEUE = np.dtype([("head", "i8"), ("tail", "i8"), ("length", "i8")])
+# Of a timer, or of a computing slot: `at` is then a progress, `index` the attempt.
 TIMER = np.dtype([("at", "f8"), ("kind", "i8"), ("generation", "i8"), ("index", "i8")])
-SLOT = np.dtype([("at", "f8"), ("attempt", "i8")])
 CONNECTION = np.dtype([("replica", "i8"), ("worker", "i8"), ("generation", "i8")])
 ZONE = np.dtype([("live", "i8"), ("down", "i8")])
 SECOND = np.dtype([("replicas", "f8"), ("ready", "f8"), ("busy", "f8"), ("open", "f8")])
@@ -127,13 +132,9 @@ class World(NamedTuple):
 
 @inlined
 def uniform(hub: Any) -> float:
-    """The next chance in [0, 1): SplitMix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+    """The next chance in [0, 1): `mix` of a counter that goes on by the golden ratio."""
     hub.chance += np.uint64(0x9E3779B97F4A7C15)
-    z = hub.chance
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    return float(mix(hub.chance) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
 @inlined
@@ -143,11 +144,9 @@ def below(hub: Any, count: int) -> int:
 
 
 @inlined
-def push_timer(w: World, at: float, kind: int, generation: int, index: int) -> None:
-    """Set a timer; the caller sees to it that there is room."""
-    heap, hub = w.timers, w.hub[0]
-    place = hub.timers
-    hub.timers += 1
+def push(heap: Any, size: int, at: float, kind: int, generation: int, index: int) -> None:
+    """Put something into a heap of `size` in the order of `at`; the caller sees to the room."""
+    place = size
     while place > 0:
         parent = (place - 1) >> 1
         if heap[parent].at <= at:
@@ -161,42 +160,8 @@ def push_timer(w: World, at: float, kind: int, generation: int, index: int) -> N
 
 
 @inlined
-def drop_timer(w: World) -> None:
-    """Take the earliest timer away."""
-    heap, hub = w.timers, w.hub[0]
-    hub.timers -= 1
-    size = hub.timers
-    at, place = heap[size].at, 0
-    while True:
-        child = 2 * place + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1].at < heap[child].at:
-            child += 1
-        if heap[child].at >= at:
-            break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = heap[size]
-
-
-@inlined
-def push_slot(heap: Any, size: int, at: float, attempt: int) -> None:
-    """Put an attempt into a worker's heap of `size`, by the progress at which it is through."""
-    place = size
-    while place > 0:
-        parent = (place - 1) >> 1
-        if heap[parent].at <= at:
-            break
-        heap[place] = heap[parent]
-        place = parent
-    heap[place].at = at
-    heap[place].attempt = attempt
-
-
-@inlined
-def drop_slot(heap: Any, size: int) -> None:
-    """Take the first attempt out of a worker's heap of `size`."""
+def drop(heap: Any, size: int) -> None:
+    """Take the first out of a heap of `size`."""
     last = size - 1
     at, place = heap[last].at, 0
     while True:
@@ -210,6 +175,14 @@ def drop_slot(heap: Any, size: int) -> None:
         heap[place] = heap[child]
         place = child
     heap[place] = heap[last]
+
+
+@inlined
+def push_timer(w: World, at: float, kind: int, generation: int, index: int) -> None:
+    """Set a timer."""
+    hub = w.hub[0]
+    push(w.timers, hub.timers, at, kind, generation, index)
+    hub.timers += 1
 
 
 @inlined

@@ -1,31 +1,39 @@
-"""One design simulated: exact windows of the first week, a fluid year, and rare events.
+"""Designs simulated: exact windows of the first week, a fluid year, and rare events.
 
-- Latency, errors and replicas come from exact replays (`exact`) of windows that stand for all hours
-  of the week, each after a lead-in that is not counted.
+- Latency, errors and replicas come from exact windows (`weeks`) that stand for all hours of the
+  week, each after a lead-in that is not counted.
 - The profile of the week, its growth over the year and the worst hour come from the fluid year.
 - Availability is what rare events leave, times what the windows answered.
+
+`screened` says of hundreds of designs what the fluid year alone knows; nothing is ranked for good
+before `finalists` has simulated it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question
 from seatrial.assessor.price import price
-from seatrial.assessor.simulate import estimate
-from seatrial.assessor.simulate.arrivals import notes, period_s, times, windows
-from seatrial.assessor.simulate.exact import OK, Requests, replay
+from seatrial.assessor.simulate.arrivals import notes
 from seatrial.assessor.simulate.failures import failures
 from seatrial.assessor.simulate.fleet import START_S, arrivals_of, case_of, fleet_of
 from seatrial.assessor.simulate.fluid import METHOD as FLUID
-from seatrial.assessor.simulate.fluid import year
-from seatrial.assessor.simulate.service import laws_of, samples
-from seatrial.assessor.simulate.windows import Window
+from seatrial.assessor.simulate.fluid import YearOutlook, year
+from seatrial.assessor.simulate.providers import (
+    called,
+    effect,
+    hour_with_refused,
+    provider_of,
+    told,
+    with_refused,
+)
+from seatrial.assessor.simulate.service import laws_of
+from seatrial.assessor.simulate.weeks import Week, weeks
 from seatrial.assessor.usage import usage_of
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import Platform
@@ -39,25 +47,30 @@ from seatrial.kernel.simulation import (
 )
 from seatrial.kernel.units import HOURS_PER_MONTH
 
-METHOD = "exact replay of {count} windows of {seconds:.0f} s (T3); " + FLUID
+METHOD = "{tier} of {count} windows of {seconds:.0f} s; " + FLUID
+TIERS = {"T2": "exact lanes (T2)", "T3": "exact replay (T3)"}
 
-WINDOWS = 32
 REQUESTS = 1_500_000
-"""Requests that are replayed in all: enough for a p99 within a few percent."""
-SHORTEST_S, LONGEST_S = 60.0, 1800.0
-LEAD_S = 120.0
-"""Until queues are as they would be; a fleet that scales gets `SETTLE_S`."""
-SETTLE_S = 1800.0
+"""Requests that count when one design is simulated: a p99 within a few percent."""
+MANY_REQUESTS = 300_000
+"""Of each when many are: their differences are known better than each of them, because all are
+served the same requests."""
+MONTHS = 12
 
 
-class Week(NamedTuple):
-    """What the windows of the first week say."""
+class Screened(NamedTuple):
+    """What the fluid year says of a design: a first look, without an interval.
 
-    seconds: float
-    latency_ms: tuple[Estimate, Estimate, Estimate]
-    error_percent: Estimate
-    replicas: Estimate
-    peak: float
+    Latencies are milliseconds over the year, none when nothing is served.
+    """
+
+    design: str
+    latency_ms_p50: float | None
+    latency_ms_p95: float | None
+    latency_ms_p99: float | None
+    error_percent: float
+    replica_hours_month: float
+    replicas_peak: float
 
 
 def simulate(
@@ -67,103 +80,119 @@ def simulate(
 
     The same arguments give the same bits. Raises `InputError` for what cannot be simulated.
     """
-    platform = asked.catalog.platform(design.platform)
-    laws = laws_of(asked.component, asked.demand)
-    coming = arrivals or arrivals_of(asked.demand.traffic)
-    fleet = fleet_of(design, platform, asked.profile.boot_s)
-    week = _week(coming, laws, fleet, seed)
-    (outlook,) = year(coming, laws, [fleet], seed)
-    steady = week.error_percent.value
+    (found,) = finalists(asked, [design], seed, arrivals, requests=REQUESTS)
+    return found
+
+
+def finalists(
+    asked: Question, designs: Sequence[Design], seed: int = 1, arrivals: Arrivals | None = None,
+    *, requests: int = MANY_REQUESTS, threads: int | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[Simulation, ...]:  # fmt: skip
+    """As `simulate`, for many designs on the same windows, of `requests` that count in each.
+
+    Fewer requests are faster and give wider intervals. The same arguments give the same bits on any
+    number of threads; a design's do not depend on the other designs.
+    """
+    given = _given(asked, designs, arrivals)
+    outlooks = year(given.arrivals, given.laws, given.fleets, seed)
+    tell(f"fluid year of {len(designs)} designs done")
+    found = weeks(
+        given.arrivals, given.laws, given.fleets, outlooks, seed,
+        requests=requests, threads=threads, tell=tell,
+    )  # fmt: skip
+    each = zip(designs, given.fleets, outlooks, found, strict=True)
+    return tuple(_simulation(asked, given, *one, seed=seed) for one in each)
+
+
+def screened(
+    asked: Question, designs: Sequence[Design], seed: int = 1, arrivals: Arrivals | None = None
+) -> tuple[Screened, ...]:
+    """Each design by its fluid year (T1) alone: milliseconds a design, to choose finalists by."""
+    given = _given(asked, designs, arrivals)
+    outlooks = year(given.arrivals, given.laws, given.fleets, seed)
+    return tuple(
+        Screened(
+            design=design.id, latency_ms_p50=one.latency_ms_p50, latency_ms_p95=one.latency_ms_p95,
+            latency_ms_p99=one.latency_ms_p99,
+            error_percent=100 - (100 - one.error_percent) * (1 - given.refused),
+            replica_hours_month=one.replica_hours / MONTHS, replicas_peak=one.replicas_peak,
+        )
+        for design, one in zip(designs, outlooks, strict=True)
+    )  # fmt: skip
+
+
+class _Given(NamedTuple):
+    """What a question is to the simulator.
+
+    `calm` are the laws of the routes, `laws` have in them what the provider of a language model
+    does to their requests, of which it fails the share `refused`.
+    """
+
+    arrivals: Arrivals
+    calm: tuple[RouteLaw, ...]
+    laws: tuple[RouteLaw, ...]
+    refused: float
+    fleets: list[Fleet]
+
+
+def _given(asked: Question, designs: Sequence[Design], arrivals: Arrivals | None) -> _Given:
+    calm = called(asked.component, laws_of(asked.component, asked.demand))
+    laws, refused = effect(calm, provider_of(asked.demand.llm))
+    return _Given(
+        arrivals or arrivals_of(asked.demand.traffic),
+        calm,
+        laws,
+        refused,
+        [
+            fleet_of(design, asked.catalog.platform(design.platform), asked.profile.boot_s)
+            for design in designs
+        ],
+    )
+
+
+def _simulation(
+    asked: Question, given: _Given, design: Design, fleet: Fleet, outlook: YearOutlook, week: Week,
+    *, seed: int,
+) -> Simulation:  # fmt: skip
+    platform, llm = asked.catalog.platform(design.platform), asked.demand.llm
+    errors = with_refused(week.error_percent, given.refused)
+    by_hour = tuple(hour_with_refused(hour, given.refused) for hour in outlook.week)
     rare = failures(
-        case_of(design, platform, asked.component, fleet, laws, outlook.week),
-        steady_error_percent=steady,
+        case_of(design, platform, asked.component, fleet, given.laws, outlook.week, llm),
+        steady_error_percent=errors.value,
         seed=seed,
     )
     hours = _times(week.replicas, float(HOURS_PER_MONTH))
-    worst = max(outlook.week, key=_badness)
     p50, p95, p99 = week.latency_ms
     return Simulation(
         design=design.id,
-        method=METHOD.format(count=WINDOWS, seconds=week.seconds),
+        method=METHOD.format(tier=TIERS[week.tier], count=week.windows, seconds=week.seconds),
         seed=seed,
         latency_ms_p50=p50,
         latency_ms_p95=p95,
         latency_ms_p99=p99,
-        error_percent=week.error_percent,
+        error_percent=errors,
         availability_percent=rare.availability_percent,
         replica_hours_month=hours,
         cost_usd_month=_cost(asked, design, platform, hours),
         replicas_peak=max(week.peak, outlook.replicas_peak),
-        worst=worst,
-        week=outlook.week,
+        worst=max(by_hour, key=_badness),
+        week=by_hour,
         failures=rare.outlooks,
         recoveries=rare.recoveries,
-        assumptions=(*_told(asked, platform), *notes(coming), *rare.assumptions),
+        assumptions=(
+            *_told(asked, platform),
+            *told(asked.component, given.calm, llm),
+            *notes(given.arrivals),
+            *rare.assumptions,
+        ),
     )
 
 
 def _badness(hour: HourOutlook) -> tuple[bool, float, float]:
     """A queue that grows is worst, then the longest tail, then the most requests."""
     return (hour.latency_ms_p95 is None, hour.latency_ms_p95 or 0.0, hour.rate_rps)
-
-
-def _week(arrivals: Arrivals, laws: tuple[RouteLaw, ...], fleet: Fleet, seed: int) -> Week:
-    mean = arrivals.requests_day / 86_400
-    wanted = REQUESTS / (WINDOWS * max(mean, 1e-9))
-    seconds = min(max(wanted, SHORTEST_S), LONGEST_S)
-    found = windows(arrivals, WINDOWS, seconds, seed)
-    lead = LEAD_S if fleet.policy.kind in ("fixed", "per-request") else SETTLE_S
-    played = [
-        _play(arrivals, laws, fleet, window, lead, seed + number)
-        for number, window in enumerate(found)
-    ]
-    weights = [window.weight_requests for window in found]
-    strata = [window.stratum for window in found]
-    answered = np.stack([estimate.histogram(one.latency_s) for one in played])
-    return Week(
-        seconds=found[0].duration_s,
-        latency_ms=estimate.of_quantiles(answered, weights, strata),
-        error_percent=estimate.of_share(
-            [one.errors for one in played], [one.asked for one in played], weights, strata
-        ),
-        replicas=estimate.of_mean(
-            [one.replicas for one in played], [window.weight_time for window in found], strata
-        ),
-        peak=max(one.peak for one in played),
-    )
-
-
-class Played(NamedTuple):
-    """One window: latencies of what was answered, and what was not."""
-
-    latency_s: npt.NDArray[np.float64]
-    asked: int
-    errors: int
-    replicas: float
-    peak: float
-
-
-def _play(
-    arrivals: Arrivals, laws: tuple[RouteLaw, ...], fleet: Fleet, window: Window, lead: float,
-    seed: int,
-) -> Played:  # fmt: skip
-    begin = window.start_s - lead
-    # The week before the first is like the first.
-    begin += period_s(arrivals) if begin < 0 else 0.0
-    coming = times(arrivals, begin, lead + window.duration_s, seed) - begin
-    route, cpu, wait = samples(laws, coming.size, seed)
-    requests = Requests(coming, route.astype(np.int64), cpu, wait)
-    run = replay(fleet, requests, seed=seed, duration_s=lead + window.duration_s)
-    counted = coming >= lead
-    good = counted & (run.outcome == OK)
-    seconds = run.replicas[int(lead) :]
-    return Played(
-        latency_s=run.latency_s[good],
-        asked=int(counted.sum()),
-        errors=int(counted.sum() - good.sum()),
-        replicas=float(seconds.mean()) if seconds.size else 0.0,
-        peak=float(seconds.max()) if seconds.size else 0.0,
-    )
 
 
 def _times(one: Estimate, factor: float) -> Estimate:

@@ -16,12 +16,13 @@ from filelock import FileLock, Timeout
 from seatrial.engines import commands, processes, runner
 from seatrial.engines.engine import Progress, Release, StopReport
 from seatrial.engines.local import launch, status, teardown
+from seatrial.engines.local.checks import check
 from seatrial.engines.local.layout import Layout, layout_of
 from seatrial.engines.local.state import Slot, State, Unreadable, read_state, write_state
 from seatrial.engines.local.supervisor import STORAGE_FAILED
 from seatrial.engines.processes import Identity
 from seatrial.kernel.deployment import Deployment
-from seatrial.kernel.errors import DeployError, InputError, StorageError, TransientError
+from seatrial.kernel.errors import DeployError, StorageError, TransientError
 from seatrial.kernel.values import to_json
 
 # Over the start timeout: two starts (replicas, proxy), and the engine's own.
@@ -38,7 +39,7 @@ class LocalEngine:
 
     def deploy(self, release: Release, *, progress: Progress) -> Deployment:
         """Start `release` behind the proxy; returns once a request through it was answered."""
-        _check(release)
+        check(release)
         binary = launch.proxy_binary()
         layout = self._layout
         layout.create()
@@ -219,6 +220,8 @@ def _first_state(layout: Layout, release: Release) -> State:
         port=release.port,
         ready_path=release.ready_path,
         replicas_wanted=release.replicas,
+        replicas_min=release.replicas,
+        replicas_max=max(release.replicas, release.replicas_max),
         graceful_timeout_s=release.graceful_timeout_s,
         source_dir=release.source_dir,
         started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -228,25 +231,3 @@ def _first_state(layout: Layout, release: Release) -> State:
             *replicas,
         ),
     )
-
-
-def _check(release: Release) -> None:
-    """Raise InputError for a release that cannot run, before anything is started."""
-    problems = {
-        "replicas": (1 <= release.replicas <= 64, "from 1 to 64"),
-        "workers": (1 <= release.workers <= 512, "from 1 to 512"),
-        "threads": (1 <= release.threads <= 1024, "from 1 to 1024"),
-        "port": (1 <= release.port <= 65535, "from 1 to 65535"),
-        "graceful_timeout_s": (1 <= release.graceful_timeout_s <= 3600, "from 1 to 3600"),
-    }
-    for name, (good, allowed) in problems.items():
-        if not good:
-            value = getattr(release, name)
-            raise InputError(f"{name} is {value}", where=name, fix=f"use a number {allowed}")
-    for name, value in release.env.items():
-        if not name or "=" in name or "\0" in name + value:
-            raise InputError(f"{name!r} cannot be set for a process", where="[app.env]")
-    if not os.access(release.python, os.X_OK):
-        raise InputError("is not a Python interpreter", where=release.python)
-    if not Path(release.source_dir, release.app_dir).is_dir():
-        raise InputError("is not the app's folder", where=release.source_dir)

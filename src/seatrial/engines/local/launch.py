@@ -137,7 +137,7 @@ def write_endpoints(layout: Layout, state: State) -> None:
     """Tell the proxy where the replicas are."""
     hosts = tuple(
         envoy.Endpoint(port=slot.port, management_port=slot.management_port)
-        for slot in state.of("replica")
+        for slot in state.replicas
     )
     # Renamed inside the watched folder, which is what the proxy reacts to.
     write_atomic(endpoints_file(layout), envoy.endpoints(hosts))

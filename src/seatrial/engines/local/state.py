@@ -26,12 +26,13 @@ class Slot(Value):
     """One process that ought to exist.
 
     `step` is `spawning` from before the start until its identity is known: a reader that finds
-    it so has to look for the process by its mark.
+    it so has to look for the process by its mark. A `draining` replica gets no new requests and
+    ends when it has answered those it has.
     """
 
     role: Role
     name: str
-    step: Literal["absent", "spawning", "started", "ready", "down"] = "absent"
+    step: Literal["absent", "spawning", "started", "ready", "down", "draining"] = "absent"
     identity: Identity | None = None
     port: int = 0
     management_port: int = 0
@@ -48,6 +49,8 @@ class State(Value):
     port: int
     ready_path: str
     replicas_wanted: int
+    replicas_min: int = 0
+    replicas_max: int = 0
     graceful_timeout_s: int
     source_dir: str
     started_at: str
@@ -65,6 +68,11 @@ class State(Value):
         """Every process recorded."""
         return tuple(slot.identity for slot in self.slots if slot.identity is not None)
 
+    @property
+    def replicas(self) -> tuple[Slot, ...]:
+        """The replicas that are to stay."""
+        return tuple(slot for slot in self.of("replica") if slot.step != "draining")
+
     def of(self, role: Role) -> tuple[Slot, ...]:
         """The slots of one role."""
         return tuple(slot for slot in self.slots if slot.role == role)
@@ -77,6 +85,11 @@ class State(Value):
         """The same state with one slot put in the place of its namesake."""
         slots = tuple(slot if old.name == slot.name else old for old in self.slots)
         return msgspec.structs.replace(self, slots=slots)
+
+    def with_replicas(self, slots: tuple[Slot, ...]) -> State:
+        """The same state with these replicas in the place of all it has."""
+        others = tuple(slot for slot in self.slots if slot.role != "replica")
+        return msgspec.structs.replace(self, slots=others + slots)
 
 
 class Unreadable(Value):

@@ -66,7 +66,8 @@ def _from_state(layout: Layout, state: State) -> Deployment:
     proxy_slot = state.slot("proxy")
     proxy = _proxy(state, proxy_slot, status)
     serving = proxy.state == "ready" and 0 < status < 500
-    ready = sum(row.state == "ready" for row in rows)
+    staying = {slot.name for slot in state.replicas}
+    ready = sum(row.state == "ready" for row in rows if row.name in staying)
     return Deployment(
         id=state.id,
         engine=ENGINE_NAME,
@@ -93,6 +94,9 @@ def _engine(state: State, serving: bool) -> Process:
     elif state.phase != "ready":
         condition = "starting" if state.phase == "starting" else "not-ready"
         detail = detail or state.phase
+    elif state.replicas_max > state.replicas_min:
+        span = f"{state.replicas_min} to {state.replicas_max}"
+        detail = detail or f"wants {state.replicas_wanted} of {span} replicas"
     return _process(slot, condition, detail=detail)
 
 
@@ -109,6 +113,8 @@ def _replica(slot: Slot) -> Process:
     address = f"http://127.0.0.1:{slot.port}" if slot.port else ""
     if not processes.alive(slot.identity):
         return _process(slot, _gone(slot), address=address, detail=slot.detail)
+    if slot.step == "draining":
+        return _process(slot, "not-ready", address=address, detail="drains: " + slot.detail)
     told = launch.ask_replica(slot.management_port)
     if told.ready:
         return _process(slot, "ready", address=address)

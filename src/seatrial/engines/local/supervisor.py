@@ -20,7 +20,7 @@ from types import FrameType
 from msgspec.structs import replace
 
 from seatrial.engines import commands, processes, runner
-from seatrial.engines.local import launch, teardown
+from seatrial.engines.local import launch, scaling, teardown
 from seatrial.engines.local.launch import Order
 from seatrial.engines.local.layout import Layout, layout_of
 from seatrial.engines.local.state import (
@@ -39,6 +39,7 @@ _STEADY_S = 30.0  # A process that lived this long was not part of a crash loop.
 _PORT_TRIES = 5
 _POLL_S = 0.05
 _IDLE_S = 5.0
+_DRAIN_MARGIN_S = 5.0  # Over the runtime's own limit, as at a teardown.
 STORAGE_FAILED = 74  # EX_IOERR of sysexits.h: on a full disk no file can tell the reason.
 
 
@@ -59,6 +60,9 @@ class Supervisor:
         self._started: dict[str, float] = {}  # Monotonic time of each start.
         self._failures: dict[str, int] = {}  # In a row, for the backoff.
         self._due: dict[str, float] = {}  # Monotonic time of each wanted restart.
+        self._scaler = scaling.scaler(order.release)
+        self._draining: dict[str, float] = {}  # Since when, in monotonic time.
+        self._leaving: dict[str, float] = {}  # Until when those told to end may take.
         self._wake, self._waker = socket.socketpair()
 
     # -- the life of a deployment
@@ -161,19 +165,23 @@ class Supervisor:
     def _watch(self) -> None:
         """One round: notice what ended, restart what is due. Lets only `_StoppedError` through."""
         try:
-            due = min(self._due.values(), default=time.monotonic() + _IDLE_S)
+            due = min(self._moments(), default=time.monotonic() + _IDLE_S)
             self._pause(min(max(due - time.monotonic(), 0.0), _IDLE_S))
             for slot in self._state.slots:
                 if slot.role != "engine" and slot.name not in self._due:
                     code = self._exit_code(slot.name)
-                    if code is not None:
+                    if code is not None and slot.step == "draining":
+                        self._drop(slot)
+                    elif code is not None:
                         self._lost(slot, code)
             for name, moment in list(self._due.items()):
                 if time.monotonic() >= moment:
                     del self._due[name]
                     self._restart(name)
+            self._scale()
             if not self._told:
                 self._tell_proxy()
+            self._end_drained()
             if not self._saved:
                 self._save(must=False)
             for path in self._layout.logs.glob("*.log"):
@@ -188,6 +196,66 @@ class Supervisor:
             # A bug here must not take down an app that serves.
             _say(traceback.format_exc())
             self._pause(1.0)
+
+    # -- scaling
+
+    def _moments(self) -> list[float]:
+        """When there is something to do."""
+        moments = [*self._due.values(), *self._leaving.values()]
+        if self._draining.keys() - self._leaving.keys():
+            moments.append(time.monotonic() + _POLL_S)
+        if self._scaler is not None:
+            moments.append(self._scaler.due)
+        return moments
+
+    def _scale(self) -> None:
+        """Ask the policy when it is time, then add replicas, or let the newest drain."""
+        if self._scaler is None:
+            return
+        if time.monotonic() >= self._scaler.due:
+            before = self._state.replicas_wanted
+            wanted, reading = self._scaler.look(self._state.replicas, before)
+            if wanted != before:
+                _say(f"{before} to {wanted} replicas: {reading.busy:.0%} busy")
+                self._state = replace(self._state, replicas_wanted=wanted)
+                self._save(must=False)
+        staying = self._state.replicas
+        for slot in staying[self._state.replicas_wanted :]:
+            self._due.pop(slot.name, None)
+            self._draining[slot.name] = time.monotonic()
+            self._slot(slot.name, must_save=False, step="draining", detail="no longer needed")
+            self._told = False
+        for _ in range(self._state.replicas_wanted - len(staying)):
+            replicas = self._state.of("replica")
+            slot = Slot(role="replica", name=scaling.free_name(replicas))
+            self._state = self._state.with_replicas((*replicas, slot))
+            self._due[slot.name] = time.monotonic()
+
+    def _end_drained(self) -> None:
+        """Tell draining replicas to end once the proxy has left them, and those that do not to."""
+        now = time.monotonic()
+        for name, since in list(self._draining.items()):
+            slot = self._state.slot(name)
+            if not processes.alive(slot.identity) or slot.identity is None:
+                self._drop(slot)
+            elif name not in self._leaving:
+                if scaling.proxy_left(self._layout, len(self._state.replicas), since):
+                    grace_s = self._state.graceful_timeout_s + _DRAIN_MARGIN_S
+                    self._leaving[name] = now + grace_s
+                    processes.signal_to(slot.identity, signal.SIGTERM)
+            elif now >= self._leaving[name]:
+                self._leaving[name] = now + _DRAIN_MARGIN_S
+                processes.signal_to(slot.identity, signal.SIGKILL)
+
+    def _drop(self, slot: Slot) -> None:
+        """Forget a replica that has drained."""
+        self._draining.pop(slot.name, None)
+        self._leaving.pop(slot.name, None)
+        if slot.identity is not None:
+            runner.forget(slot.identity)
+        kept = tuple(one for one in self._state.of("replica") if one.name != slot.name)
+        self._state = self._state.with_replicas(kept)
+        self._save(must=False)
 
     def _lost(self, slot: Slot, code: int) -> None:
         now = time.monotonic()
@@ -207,7 +275,7 @@ class Supervisor:
         slot = self._state.slot(name)
         try:
             if slot.role == "replica":
-                self._spawn_replica(name, slot.restarts + 1)
+                self._spawn_replica(name, slot.restarts + (slot.step != "absent"))
             else:
                 restarts = slot.restarts + 1
                 self._slot(name, must_save=False, step="spawning", restarts=restarts)

@@ -143,9 +143,7 @@ def _place(name: str, kept: list[str]) -> int:
     return kept.index(name) if name in kept else len(kept)
 
 
-def _cost_spec(
-    bars: list[Spec], totals: list[Spec], names: list[str], largest: float
-) -> Spec:
+def _cost_spec(bars: list[Spec], totals: list[Spec], names: list[str], largest: float) -> Spec:
     rows = [row["platform"] for row in totals]
     # Room for the total behind the longest bar.
     across = {"domain": [0, largest * 1.3], "nice": False}
@@ -365,5 +363,3 @@ def _front_spec(rows: list[Spec], names: list[str]) -> Spec:
         "encoding": place,
     }
     return spec({"layer": [dots, *([ring, name] if best else [])]}, 300)
-
-

@@ -189,9 +189,7 @@ def _replicas(chosen: Assessment, top: float) -> list[Spec]:
             name = f"to {design.replicas_max:,}"
         kind = "run" if at < design.replicas_min else "spare"
         said = "always on" if kind == "run" else "at peaks"
-        made.append(
-            _box(name, said, 2 + at * step + 0.7, 2 + (at + 1) * step - 0.7, top, kind)
-        )
+        made.append(_box(name, said, 2 + at * step + 0.7, 2 + (at + 1) * step - 0.7, top, kind))
     return made
 
 
