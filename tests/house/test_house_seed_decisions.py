@@ -34,10 +34,11 @@ TITLES = {
 HEAD = """\
 # What the documents decide, and what Seatrial decides
 
-Five deployment documents, written by hand, chose platforms for five apps. Here the same apps, as far as
-the documents describe them (`examples/plans`), are decided by `seatrial plan`, over all platforms. Where
-the decisions differ, the figures say why. Costs are a month, with everything on the bill; the documents'
-own figures are compared in [seed-figures.md](seed-figures.md). A test writes this page.
+Five deployment documents, written by hand, chose platforms for five apps. Here the same apps, as
+far as the documents describe them (`examples/plans`), are decided by `seatrial plan`, over all
+platforms. Where the decisions differ, the figures say why. Costs are a month, with everything on
+the bill; the documents' own figures are compared in [seed-figures.md](seed-figures.md). A test
+writes this page.
 """
 
 

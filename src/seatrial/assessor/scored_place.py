@@ -40,9 +40,9 @@ def deployment(view: View) -> Scored:
     that ask for a change of the code. Hours are told where a source gives them; they do not count,
     because most platforms have no source for them.
     """
-    lines = view.assessed.bill
+    bill = view.assessed.bill
     billed = {line.component for line in view.platform.bill} - {"compute", "disk"}
-    parts = billed & {line.component for line in (*lines.lines, *lines.unpriced)}
+    parts = billed & {line.component for line in (*bill.lines, *bill.unpriced)}
     services = len(view.design.attached)
     servers = bool(view.design.servers) or view.platform.kind == "machine"
     changes = sum(
@@ -145,7 +145,7 @@ def compliance(view: View) -> Scored:
     if not programmes:
         return Scored(None, "the catalogue lists no programme", proof)
     asked = view.asked.demand.compliance
-    wanted = [s for s in asked.standards if s in ATTESTED] or list(ATTESTED)
+    wanted: list[str] = [s for s in asked.standards if s in ATTESTED] or list(ATTESTED)
     has = [ATTESTED[s] for s in wanted if ATTESTED[s] in programmes]
     lies = view.design.region in _regions(view) or not asked.residency
     told = f"{len(has)} of {len(wanted)} programmes ({', '.join(has) or 'none'})"

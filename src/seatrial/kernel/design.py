@@ -7,7 +7,6 @@ from typing import Literal
 from seatrial.kernel.platform import ON_DEMAND
 from seatrial.kernel.values import Value
 
-
 THREADS = 8
 """Threads per worker, the runtime's default."""
 

@@ -61,7 +61,9 @@ def _library() -> str:
 
     # A comment of JavaScript ends at the first star and slash.
     licences = _asset("assets/LICENSE-vega.txt").replace("*/", "* /")
-    return f"/*\n{licences}\n*/\n{vl_convert.javascript_bundle(vl_version=VEGA_LITE).strip()}"
+    # Its types miss that there is a usual snippet.
+    bundled = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]
+    return f"/*\n{licences}\n*/\n{bundled.strip()}"
 
 
 @cache
