@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import pytest
 
 from seatrial.assessor.queueing import erlang_c
-from seatrial.assessor.simulate import fluid, staffing
+from seatrial.assessor.simulate import fluid, layout, steering, waits
 from seatrial.kernel import policies
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.simulation import Arrivals, Fleet, Policy, RouteLaw
@@ -54,10 +53,14 @@ def response_quantile(servers: int, mean: float, rho: float, share: float) -> fl
 
 @pytest.mark.parametrize("servers", [1, 4, 16])
 def test_erlang_c_at_a_constant_rate(servers: int) -> None:
-    """Within 2 %; the law's 400 strata and the time bins are well inside that."""
+    """Each cell is a replay of about 20,000 requests: chance leaves p95 some percent,
+    p99 twice as many.
+
+    Lines between utilisations add to that where the wait grows fast.
+    """
     laws = exponential(0.1)
     mean = sum(laws[0].wall_s) / 400
-    for rho in (0.3, 0.7, 0.85, 0.95):
+    for rho, near in ((0.3, 0.05), (0.7, 0.06), (0.85, 0.12)):
         rate = rho * servers / mean
         arrivals = Arrivals(requests_day=rate * 86400, weekly_weights=FLAT)
         place = fleet(1, workers=servers, vcpu=float(servers))
@@ -65,15 +68,27 @@ def test_erlang_c_at_a_constant_rate(servers: int) -> None:
         for share, got in ((0.5, found.latency_ms_p50), (0.95, found.latency_ms_p95),
                            (0.99, found.latency_ms_p99)):  # fmt: skip
             wanted = 1000 * response_quantile(servers, mean, rho, share)
-            assert got == pytest.approx(wanted, rel=0.02), (rho, share)
+            close = 2 * near if share > 0.95 else near
+            assert got == pytest.approx(wanted, rel=close), (rho, share)
 
 
-def plain_year(arrivals: Arrivals, place: Fleet, capacity: float, cpu: float, seed: int) -> float:
+def test_workers_share_processors() -> None:
+    """Four workers on half a processor each compute at its full speed while alone."""
+    laws = exponential(0.1)
+    arrivals = Arrivals(requests_day=0.2 * 86400, weekly_weights=FLAT)
+    place = fleet(1, workers=4, vcpu=1.0, queue="worker")
+    found = fluid.year(arrivals, laws, [place], 1)[0]
+    assert found.latency_ms_p50 == pytest.approx(1000 * 0.1 * math.log(2), rel=0.05)
+
+
+def plain_year(arrivals: Arrivals, place: Fleet, found: waits.Table, seed: int) -> float:
     """Replica-hours, tick by tick in Python, by the same policies: nothing left out."""
     rates, _ = fluid.rates_of(arrivals, seed)
-    rule, state = place.policy, [0.0] * 80
+    rule, state = place.policy, [0.0] * (66 if place.policy.kind == "hpa" else 80)
     ticks = 4 if rule.kind == "hpa" else 1
-    span = 60.0 / ticks
+    span, capacity, tables = 60.0 / ticks, found.capacity_rps, waits.places()
+    fields = np.zeros(layout.WORK)
+    fields[layout.NOISE] = found.noise("cpu")
     desired, ready, backlog, held = float(place.replicas_min), float(place.replicas_min), 0.0, 0.0
     starting: list[list[float]] = []
     for minute, rate in enumerate(rates.tolist()):
@@ -87,7 +102,8 @@ def plain_year(arrivals: Arrivals, place: Fleet, capacity: float, cpu: float, se
             served = min(rate, able * capacity)
             backlog = max(0.0, backlog + (rate - able * capacity) * span)
             backlog = min(backlog, able * capacity * place.timeout_s)
-            metric = min(1.0, served * cpu / (able * place.vcpu))
+            shot = steering.shot_of.py_func(fields, tables, served, span, minute, tick)
+            metric = min(1.0, shot * served * found.cpu_s / (able * place.vcpu))
             low, high = float(place.replicas_min), float(place.replicas_max)
             end = now + span
             if rule.kind == "hpa":
@@ -109,28 +125,39 @@ def plain_year(arrivals: Arrivals, place: Fleet, capacity: float, cpu: float, se
                     starting.pop()
             ready -= max(0.0, gone)
             desired = wanted
-    return held / 3600
+    return held / 3600 * fluid.MINUTES / rates.size
 
 
 @pytest.mark.parametrize("policy", [tracking(), Policy(kind="hpa", period_s=15.0)])
-def test_replica_hours_of_a_plain_year(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaving out steps that change nothing changes nothing: the same to the last hour.
+def test_replica_hours_of_a_plain_year(policy: Policy) -> None:
+    """Leaving out steps that change nothing changes nothing, or next to nothing.
 
-    Four weeks, so that the plain year is quick.
+    Of a quiet minute's steps of HPA only that of the highest advice is done, at its end.
     """
-    monkeypatch.setattr(fluid, "MINUTES", 4 * 7 * 1440)
-    fluid.rates_of.cache_clear()
     arrivals = Arrivals(
         requests_day=60 * 86400.0, weekly_weights=DAY, dispersion_1s=2.0, dispersion_60s=40.0
     )
     place = fleet(2, 30, policy, start_s=75.0)
     laws = exponential(0.1)
     found = fluid.year(arrivals, laws, [place], 3)[0]
-    cpu = sum(laws[0].wall_s) / 400
-    wanted = plain_year(arrivals, place, 2 / cpu, cpu, 3)
-    fluid.rates_of.cache_clear()
-    assert found.replica_hours == pytest.approx(wanted, rel=1e-9)
+    _, burst = fluid.rates_of(arrivals, 3)
+    wanted = plain_year(arrivals, place, waits.table(laws, waits.shape_of(place), burst), 3)
+    near = 1e-9 if policy.kind == "target-tracking" else 2e-3
+    assert found.replica_hours == pytest.approx(wanted, rel=near)
     assert found.replicas_peak > 4
+
+
+def test_weeks_stand_for_the_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four or more weeks say what all 52 say, with growth too."""
+    places = [fleet(6), fleet(2, 20, tracking())]
+    few = fluid.year(BURSTY, exponential(0.1), places, 5)
+    monkeypatch.setattr(fluid, "WEEKS", 52)
+    fluid.rates_of.cache_clear()
+    every = fluid.year(BURSTY, exponential(0.1), places, 5)
+    fluid.rates_of.cache_clear()
+    for some, all_ in zip(few, every, strict=True):
+        assert some.replica_hours == pytest.approx(all_.replica_hours, rel=0.01)
+        assert some.latency_ms_p95 == pytest.approx(all_.latency_ms_p95, rel=0.03)
 
 
 def some_fleets() -> list[Fleet]:
@@ -161,14 +188,13 @@ def test_every_request_ends_once_and_nothing_is_nan() -> None:
         assert len(found.week) == 168
 
 
-def test_the_same_bits_on_any_number_of_threads() -> None:
-    before = numba.get_num_threads()
+def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    for threads in (1, before):
-        numba.set_num_threads(threads)
+    for threads in (1, 3):
+        monkeypatch.setattr(fluid, "threads", lambda threads=threads: threads)
+        waits.table.cache_clear()
         found = fluid.year(BURSTY, exponential(0.1), some_fleets(), 5)
         seen.append([(f[:-1], f.hours.tobytes()) for f in found])
-    numba.set_num_threads(before)
     assert seen[0] == seen[1]
 
 
@@ -211,25 +237,3 @@ def test_impossible_fleets_are_refused() -> None:
             fluid.year(arrivals, exponential(0.1), [place], 1)
     with pytest.raises(InputError):
         fluid.year(arrivals, exponential(0.1), [fleet(1)], -1)
-
-
-def test_square_root_staffing() -> None:
-    """Halfin and Whitt's staffing is that of Erlang C within one server."""
-    for load in (5.0, 20.0, 100.0, 400.0):
-        for waiting in (0.5, 0.2, 0.05):
-            exact = next(c for c in range(int(load) + 1, 2000) if erlang_c(c, load) <= waiting)
-            assert abs(staffing.servers_for(load, waiting) - exact) <= 1
-
-
-def test_replicas_for_a_wait() -> None:
-    laws = exponential(0.1)
-    place = fleet(1, 100)
-    found = staffing.replicas_for(100.0, laws, place, 0.05)
-    assert found is not None
-    assert staffing.late_share(100.0, laws, place, found, 0.05) <= 0.05
-    assert staffing.late_share(100.0, laws, place, found - 1, 0.05) > 0.05
-    assert staffing.replicas_for(100.0, laws, fleet(1, 4), 0.05) is None
-    burst = staffing.replicas_for(100.0, laws, place, 0.05, dispersion=30.0)
-    assert burst is not None and burst >= found
-    with pytest.raises(InputError):
-        staffing.replicas_for(-1.0, laws, place, 0.05)

@@ -1,21 +1,34 @@
-"""T1: a fluid year. Every minute of a year for many fleets at once, with bursts and scaling.
+"""T1: a fluid year. Minute by minute for many fleets at once, with bursts and scaling.
 
+What is approximated:
+- The weeks of a year differ by its growth and by chance only. Four of them or more, evenly spread,
+  are simulated minute by minute, one after another, and stand for all 52; more where growth is
+  more than 10 % from one to the next. The 365th day is as the others.
+- Within a minute (or the policy's period, if that is shorter) the load is constant, and the queue
+  is that of such a load for ever. What happens in seconds is in the tables of `waits`; what
+  happens in a minute is in `minutes`. A backlog from a minute over capacity is a fluid.
+- Policies look four times a minute at most. What they see is the mean of the fluid, times a factor
+  by chance with the variance that so few requests leave; a quiet minute of HPA counts as its
+  highest step.
+- Replicas that start serve as others once they are ready: no warm-up, no recycling of workers.
 The minute rates are those that `arrivals` draws from the same seed, so that the exact tiers see the
-same minutes. Seconds are not drawn: their variance is in the response tables of `waits`. What
-happens in a minute is in `minutes`. A year has 525,600 minutes from a Monday on.
+same minutes.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from seatrial.assessor.simulate import minutes, reading, waits
-from seatrial.assessor.simulate.arrivals import check, rate_rps
+from seatrial.assessor.simulate import layout, minutes, reading, waits
+from seatrial.assessor.simulate.arrivals import WEEK_S, check, period_s, rate_rps
 from seatrial.assessor.simulate.bursts import solve
 from seatrial.assessor.simulate.chance import compiled, log_gamma_draw, stream
 from seatrial.assessor.simulate.waits import Floats, Table
@@ -23,7 +36,15 @@ from seatrial.kernel.errors import InputError
 from seatrial.kernel.simulation import Arrivals, Fleet, HourOutlook, RouteLaw
 
 MINUTES = 525_600
-METHOD = "fluid year of 525,600 minutes (T1)"
+WEEK = 7 * 1440
+YEAR_WEEKS = 52
+WEEKS = 4
+STEP = 0.1
+"""Growth from one simulated week to the next, as a logarithm."""
+BATCH = 256
+TICKS = 4
+"""Steps of a policy in a minute at most."""
+METHOD = "fluid year by the minutes of evenly spread weeks (T1)"
 
 
 class YearOutlook(NamedTuple):
@@ -58,29 +79,44 @@ class YearOutlook(NamedTuple):
 
 
 @compiled
-def _shake(rates: Floats, variances: Floats, seed: int) -> None:
-    """Multiply each minute's rate by its gamma factor, as `bursts` draws it."""
+def _shake(rates: Floats, variances: Floats, numbers: npt.NDArray[np.int64], seed: int) -> None:
+    """Multiply each minute's rate by its gamma factor, as `bursts` draws it for its number."""
     for minute in range(rates.size):
         if variances[minute] > 0.0:
             shape = 1.0 / variances[minute]
-            log, _ = log_gamma_draw(stream(seed, 1, minute), np.uint64(0), shape)
+            log, _ = log_gamma_draw(stream(seed, 1, numbers[minute]), np.uint64(0), shape)
             rates[minute] *= math.exp(log) / shape
+
+
+def weeks_of(arrivals: Arrivals) -> npt.NDArray[np.int64]:
+    """The weeks of the year that are simulated, evenly spread.
+
+    As many as keep what comes within STEP from one to the next, `WEEKS` at least; all of a trace
+    that is longer than a week.
+    """
+    if arrivals.trace_s and period_s(arrivals) > WEEK_S:
+        many = YEAR_WEEKS
+    else:
+        growth = abs(math.log(arrivals.growth_year)) if arrivals.growth_year > 0 else 0.0
+        many = min(YEAR_WEEKS, max(WEEKS, math.ceil(growth / STEP)))
+    return ((np.arange(many) + 0.5) * (YEAR_WEEKS / many)).astype(np.int64)
 
 
 @lru_cache(maxsize=8)
 def rates_of(arrivals: Arrivals, seed: int) -> tuple[Floats, float]:
-    """Each minute's rate a second, and the excess dispersion of seconds within minutes."""
+    """Rates a second of the simulated minutes, and what seconds vary within them beyond Poisson."""
     if not 0 <= seed < 2**63:
         raise InputError(f"{seed} is no seed", where="seed", fix="give 0 to 2^63 - 1")
     check(arrivals)
-    rates = rate_rps(arrivals, np.arange(MINUTES) * 60.0 + 30.0)
+    numbers = (weeks_of(arrivals)[:, None] * WEEK + np.arange(WEEK)).ravel()
+    rates = rate_rps(arrivals, numbers * 60.0 + 30.0)
     if arrivals.trace_s:
         burst = _excess(np.asarray(arrivals.trace_s))
     else:
         mean = max(float(rates.mean()), 1e-12)
         _, second, _ = solve(np.array([mean]), arrivals.dispersion_1s, arrivals.dispersion_60s)
         variances, _, _ = solve(rates, arrivals.dispersion_1s, arrivals.dispersion_60s)
-        _shake(rates, variances, seed)
+        _shake(rates, variances, numbers, seed)
         burst = float(second[0]) * mean
     rates.setflags(write=False)
     return rates, burst
@@ -122,24 +158,32 @@ def check_fleet(laws: Sequence[RouteLaw], fleet: Fleet) -> None:
 
 def _parameters(fleet: Fleet, found: Table) -> list[float]:
     policy = fleet.policy
-    kind = minutes.KINDS.index(policy.kind)
+    kind = layout.KINDS.index(policy.kind)
     # Whole steps a minute; only policies that look more often than each minute have more than one.
     often = policy.kind in ("hpa", "knative", "cloud-run")
-    ticks = max(1, min(60, round(60.0 / policy.period_s))) if often else 1
+    ticks = max(1, min(TICKS, round(60.0 / policy.period_s))) if often else 1
     least = fleet.replicas_min
     if policy.kind in ("target-tracking", "step", "hpa"):
         # None of these starts from nothing: there is no replica to measure.
         least = max(least, min(1, fleet.replicas_max))
-    place = waits.station(fleet)
     capacity = found.capacity_rps
     if policy.kind == "per-request":
         capacity = 1.0 / found.service_s
     return [
-        kind, minutes.METRICS.index(policy.metric), policy.target, policy.cooldown_out_s,
+        kind, layout.METRICS.index(policy.metric), policy.target, policy.cooldown_out_s,
         policy.cooldown_in_s, ticks, least, fleet.replicas_max, fleet.start_s, fleet.timeout_s,
-        fleet.queue_max * place.units, fleet.retries / (fleet.retries + 1.0), capacity,
-        found.cpu_s, found.service_s, fleet.vcpu, fleet.workers * fleet.slots, fleet.start_s,
+        fleet.queue_max * waits.queues_of(fleet), fleet.retries / (fleet.retries + 1.0), capacity,
+        found.cpu_s, found.service_s, fleet.vcpu, fleet.workers * fleet.slots,
+        found.noise(policy.metric), 1.0 if policy.metric == "cpu" else math.inf,
     ]  # fmt: skip
+
+
+def _counts(fleet: Fleet) -> bool:
+    """Whether the policy goes by requests at once, those that wait among them."""
+    kind, metric = fleet.policy.kind, fleet.policy.metric
+    if kind in ("knative", "cloud-run"):
+        return True
+    return kind not in ("fixed", "per-request") and metric == "concurrency"
 
 
 def _steps(fleets: Sequence[Fleet]) -> Floats:
@@ -160,37 +204,67 @@ def year(
     for fleet in fleets:
         check_fleet(laws, fleet)
     rates, burst = rates_of(arrivals, seed)
-    names = [waits.shape_of(fleet) for fleet in fleets]
-    kinds = list(dict.fromkeys(names))
-    tables = [waits.table(tuple(laws), shape, burst) for shape in kinds]
-    place = {shape: i for i, shape in enumerate(kinds)}
-    shapes = np.array([place[name] for name in names])
-    params = np.array(
-        [_parameters(f, tables[s]) for f, s in zip(fleets, shapes, strict=True)], dtype=np.float64
-    )
-    hours = np.zeros((len(fleets), minutes.HOURS, 3))
-    totals = np.zeros((len(fleets), len(minutes.TOTALS)))
-    out = np.zeros((len(fleets), 3 + minutes.HOURS))
-    levels = np.linspace(0.0, 1.0 - 1e-9, minutes.LEVELS)
-    row = np.minimum(-np.log(1.0 - levels) / waits.TOP, 1.0) * (waits.ROWS - 1)
-    low = np.minimum(row.astype(np.int64), waits.ROWS - 2)
-    reading.many(
-        rates, params, _steps(fleets), shapes, np.stack([t.times_s for t in tables]),
-        np.stack([t.hist for t in tables]), np.stack([t.error for t in tables]),
-        np.stack([t.overload for t in tables]), low, row - low, hours, totals, out,
-    )  # fmt: skip
-    return [_outlook(h, t, o) for h, t, o in zip(hours, totals, out, strict=True)]
+    tables = [waits.table(tuple(laws), waits.shape_of(fleet), burst) for fleet in fleets]
+    params = np.array([_parameters(*pair) for pair in zip(fleets, tables, strict=True)])
+    steps, places = _steps(fleets), waits.places()
+
+    with ThreadPoolExecutor(threads()) as pool:
+        inside = list(pool.map(lambda fleet, found: found.inside(_counts(fleet)), fleets, tables))
+
+    def flow(row: int) -> _Flow:
+        work, counts = np.zeros(layout.WORK), np.zeros(layout.COUNTS)
+        work[: len(layout.FIELDS)] = params[row]
+        minutes.one(rates, work, steps[row], np.append(places, inside[row]), counts)
+        calm, late, hours = np.split(counts, (layout.LATE, layout.CAME))
+        shape = (layout.HOURS, -1)
+        totals = work[layout.DESIRED : layout.DESIRED + len(layout.TOTALS)]
+        return _Flow(calm.reshape(shape), late.reshape(shape), hours.reshape(shape), totals)
+
+    found: list[YearOutlook] = []
+    with ThreadPoolExecutor(threads()) as pool:
+        # In batches, so that what is counted of many fleets is not all kept at once.
+        for begin in range(0, len(fleets), BATCH):
+            rows = range(begin, min(begin + BATCH, len(fleets)))
+            flows = list(pool.map(flow, rows))
+            used = [reading.cells_of(one.calm) for one in flows]
+            wanted: dict[waits.Table, set[int]] = {}
+            for row, cells, one in zip(rows, used, flows, strict=True):
+                full = [waits.ROWS - 1] if one.late.any() else []
+                wanted.setdefault(tables[row], set()).update(cells, full)
+            jobs = [(t, cell) for t, cells in wanted.items() for cell in t.missing(sorted(cells))]
+            list(pool.map(lambda job: job[0].play(job[1]), jobs))
+            found += pool.map(_outlook, flows, used, [tables[row] for row in rows],
+                              [rates.size / MINUTES] * len(rows))  # fmt: skip
+    return found
 
 
-def _outlook(hours: Floats, totals: Floats, out: Floats) -> YearOutlook:
-    arrived, served, lost, left, replica_s, peak = totals.tolist()
-    p50, p95, p99 = (1000 * q if math.isfinite(q) else None for q in out[:3].tolist())
-    whole, rest = divmod(MINUTES // 60, minutes.HOURS)
-    spent = 3600.0 * (whole + (np.arange(minutes.HOURS) < rest))
-    errors = 100 * np.divide(hours[:, 1], hours[:, 0], where=hours[:, 0] > 0,
-                             out=np.zeros(minutes.HOURS))  # fmt: skip
-    week = np.column_stack([hours[:, 0] / spent, hours[:, 2] / spent, 1000 * out[3:], errors])
+def threads() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Flow(NamedTuple):
+    """What `minutes.one` counts of a fleet."""
+
+    calm: Floats
+    late: Floats
+    hours: Floats
+    totals: Floats
+
+
+def _outlook(flow: _Flow, used: list[int], table: Table, share: float) -> YearOutlook:
+    """The year of which a share was simulated."""
+    totals = dict(zip(layout.TOTALS, (flow.totals / share).tolist(), strict=True))
+    times, failed = reading.quantiles(flow.calm, flow.late, used, table, (0.5, 0.95, 0.99))
+    p50, p95, p99 = (1000 * q if math.isfinite(q) else None for q in times[-1].tolist())
+    came, lost, held = flow.hours.T
+    errors = 100 * np.divide(lost + failed, came, where=came > 0, out=np.zeros(layout.HOURS))
+    spent = 60.0 * MINUTES * share / layout.HOURS
+    week = np.column_stack([came / spent, held / spent, 1000 * times[:-1, 1], errors])
+    extra = float(failed.sum()) / share
+    arrived, lost_year = totals["arrived"], totals["lost"] + extra
     return YearOutlook(
-        p50, p95, p99, 100 * lost / arrived if arrived > 0 else 0.0, replica_s / 3600, peak,
-        arrived, served, lost, left, week,
+        p50, p95, p99, 100 * lost_year / arrived if arrived > 0 else 0.0,
+        totals["replica_s"] / 3600, totals["peak"] * share, arrived,
+        totals["served"] - extra, lost_year, totals["left"], week,
     )  # fmt: skip

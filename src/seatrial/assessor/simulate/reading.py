@@ -1,85 +1,84 @@
-"""From counts by utilisation and by wait to response times; and all fleets at once."""
+"""From counts by cell and by wait to quantiles of response times."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from seatrial.assessor.simulate.calm import one
-from seatrial.assessor.simulate.minutes import FAST, HOURS, LEVELS, LOST, SERVED
-from seatrial.assessor.simulate.waits import CLASSES, WAITS
+from seatrial.assessor.simulate.waits import ROWS, Floats, Table
 
-
-@njit(**FAST)
-def _quantile(mass, times, share):
-    """The time below which `share` of the mass is; points stand for the stretch about them."""
-    total = mass.sum()
-    if total <= 0.0:
-        return np.inf
-    wanted = share * total
-    before = 0.0
-    width = math.log(times[1] / times[0])
-    for b in range(times.size):
-        if before + mass[b] >= wanted and mass[b] > 0.0:
-            return times[b] * math.exp(width * ((wanted - before) / mass[b] - 0.5))
-        before += mass[b]
-    return times[-1]
+RARE = 1e-3
+"""Share of a year's requests in cells that are not worth playing; they count as the nearest."""
 
 
-@njit(**FAST)
-def _look_up(calm, late, hist, error, overload, low, part, whole):
-    """Response times of an hour into `whole`; returns the share of stable requests that fail."""
-    failed = 0.0
-    most = hist.shape[0] - 1
-    rows = np.zeros(hist.shape[1])
-    for j in range(calm.shape[0]):
-        c = min(j, most)
-        rows[:] = 0.0
-        top = -1
-        for level in range(calm.shape[1]):
-            if calm[j, level] > 0.0:
-                rows[low[level]] += calm[j, level] * (1.0 - part[level])
-                rows[low[level] + 1] += calm[j, level] * part[level]
-                top = low[level] + 1
-        for row in range(top + 1):
-            if rows[row] > 0.0:
-                failed += rows[row] * error[c, row]
-                whole += rows[row] * hist[c, row]
-    for j in range(late.size):
-        if late[j] > 0.0:
-            whole += late[j] * overload[j]
-    return failed
+@njit(cache=True, error_model="numpy", nogil=True)
+def _quantiles(weights, below, answered, edges, shares, out):
+    """out[row, share]: the time below which a share of `answered[row]` is; inf: nothing is, or it
+    is beyond the last edge. `weights[row, cell]` of `below[cell, bin]`."""
+    last = edges.size - 1
+    width = edges[1] / edges[0]
+    for row in range(weights.shape[0]):
+        most = 0.0
+        for cell in range(weights.shape[1]):
+            most += weights[row, cell] * below[cell, last]
+        for i in range(shares.size):
+            out[row, i] = math.inf
+            wanted = shares[i] * answered[row]
+            low, high, before, after = -1, last, 0.0, most
+            if answered[row] <= 0.0 or most < wanted:
+                continue
+            while high - low > 1:
+                middle = (low + high) // 2
+                mass = 0.0
+                for cell in range(weights.shape[1]):
+                    mass += weights[row, cell] * below[cell, middle]
+                if mass >= wanted:
+                    high, after = middle, mass
+                else:
+                    low, before = middle, mass
+            part = (wanted - before) / (after - before) if after > before else 1.0
+            out[row, i] = edges[high] * width ** (part - 1.0)
 
 
-@njit(**FAST)
-def _read(calm, late, hours, totals, times, hist, error, overload, low, part, out):
-    """Quantiles (s) of the year into out[0:3], of the hours' p95 into out[3:]."""
-    year = np.zeros(times.size)
-    whole = np.empty(times.size)
-    for hour in range(HOURS):
-        whole[:] = 0.0
-        failed = _look_up(calm[hour], late[hour], hist, error, overload, low, part, whole)
-        hours[hour, 1] += failed
-        totals[LOST] += failed
-        totals[SERVED] -= failed
-        out[3 + hour] = _quantile(whole, times, 0.95)
-        year += whole
-    out[0] = _quantile(year, times, 0.5)
-    out[1] = _quantile(year, times, 0.95)
-    out[2] = _quantile(year, times, 0.99)
+def quantiles(
+    calm: Floats, late: Floats, used: list[int], table: Table, shares: tuple[float, ...]
+) -> tuple[Floats, Floats]:
+    """Quantiles (s) of the hours and, in the last row, of all; and requests of each that failed.
+
+    `calm` (hour, cell) and `late` (hour, wait) count requests, `used` are the cells that count.
+    """
+    weights = _folded(calm, used)
+    below = table.below(used)
+    refused = 1.0 - below[:, -1]
+    failed = weights @ np.where(refused > 1e-9, refused, 0.0)  # Less is rounding.
+    answered = weights.sum(axis=1) - failed + late.sum(axis=1)
+    if late.any():
+        waits = np.flatnonzero(late.any(axis=0))
+        weights = np.hstack([weights, late[:, waits]])
+        below = np.vstack([below, table.overload()[waits]])
+    weights = np.vstack([weights, weights.sum(axis=0)])
+    answered = np.append(answered, answered.sum())
+    out = np.empty((len(weights), len(shares)))
+    _quantiles(weights, below, answered, table.edges_s, np.array(shares), out)
+    return out, failed
 
 
-@njit(**FAST, parallel=True)
-def many(rates, params, steps, shapes, times, hist, error, overload, low, part, hours, totals, out):
-    """All fleets; `shapes[fleet]` says which table is its."""
-    for fleet in prange(params.shape[0]):
-        calm = np.zeros((HOURS, len(CLASSES), LEVELS))
-        late = np.zeros((HOURS, WAITS))
-        one(rates, params[fleet], steps[fleet], calm, late, hours[fleet], totals[fleet])
-        s = shapes[fleet]
-        _read(
-            calm, late, hours[fleet], totals[fleet], times[s], hist[s], error[s], overload[s],
-            low, part, out[fleet],
-        )  # fmt: skip
+def cells_of(calm: Floats) -> list[int]:
+    """The cells that count: all but those which together have hardly any request."""
+    mass = calm.sum(axis=0)
+    order = np.argsort(mass, kind="stable")
+    rare = np.cumsum(mass[order]) <= RARE * mass.sum()
+    return [int(cell) for cell in np.sort(order[~rare])]
+
+
+def _folded(calm: Floats, used: list[int]) -> Floats:
+    """The counts of the cells that count, with those of the others in the nearest of them."""
+    weights = calm[:, used]
+    others = np.setdiff1d(np.flatnonzero(calm.any(axis=0)), used)
+    places = np.array(used)
+    for cell in others.tolist():
+        away = np.abs(places // ROWS - cell // ROWS) + np.abs(places % ROWS - cell % ROWS)
+        weights[:, away.argmin()] += calm[:, cell]
+    return weights
