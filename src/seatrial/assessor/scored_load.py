@@ -45,7 +45,7 @@ def scalability(view: View) -> Scored:
     else:
         times = limit * replica_rps(view) / peak if peak > 0 else 100.0
         room = min(6.0, max(0.0, 3 * log10(times))) if times > 0 else 0.0
-        told = f"{limit} replicas carry {times:.3g} times the peak of {peak:.3g}/s ({room:.1f})"
+        told = f"{limit} replicas carry {times:,.0f} times the peak of {peak:.3g}/s ({room:.1f})"
     return Scored(
         room + 4 * follows, f"{told}, {auto}", said(view, "autoscaling", "dimension.scalability")
     )

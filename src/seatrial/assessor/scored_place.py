@@ -42,7 +42,7 @@ def deployment(view: View) -> Scored:
     """
     bill = view.assessed.bill
     billed = {line.component for line in view.platform.bill} - {"compute", "disk"}
-    parts = billed & {line.component for line in (*bill.lines, *bill.unpriced)}
+    parts = billed & ({one.component for one in bill.lines} | {u.component for u in bill.unpriced})
     services = len(view.design.attached)
     servers = bool(view.design.servers) or view.platform.kind == "machine"
     changes = sum(

@@ -46,29 +46,29 @@ def plan(
         modelled = assess(asked, here, evidence.rate_rps).promise
         asked = asked._replace(profile=calibrated(asked.profile, evidence, modelled))
     found = search(asked, machine)
-    return _decided(found, _scored(asked, finals(found, simulate)), machine, here)
-
-
-def _scored(asked: Question, last: Finals) -> Finals:
-    """The finalists with their dimensions, cost against the cheapest of them."""
-    costs = [a.bill.monthly_usd for a in last.ranked if a.bill.monthly_usd is not None]
-    cheapest = min(costs, default=None)
-    scored = tuple(with_dimensions(asked, one, cheapest) for one in last.ranked)
-    known = {one.design.id: one for one in scored}
-    built = last.buildable
-    if built is not None:
-        built = known.get(built.design.id) or with_dimensions(asked, built, cheapest)
-    return last._replace(ranked=scored, buildable=built)
+    return _decided(found, finals(found, simulate), machine, here)
 
 
 def _decided(found: Found, last: Finals, machine: Size, here: Design) -> Plan:
     asked = found.asked
-    chosen = last.ranked[0] if last.ranked else None
-    rejected, verdicts = without(found, last.dropped)
+    costs = [a.bill.monthly_usd for a in last.ranked if a.bill.monthly_usd is not None]
+    cheapest = min(costs, default=None)
     told = {one.design.id: one for one in last.ranked}
+
+    def scored(one: Assessment | None) -> Assessment | None:
+        """With its simulation, when it has one, and its dimensions, cost against the cheapest."""
+        if one is None:
+            return None
+        return with_dimensions(asked, told.get(one.design.id, one), cheapest)
+
+    ranked = tuple(filter(None, map(scored, last.ranked)))
+    chosen = ranked[0] if ranked else None
+    rejected, verdicts = without(found, last.dropped)
     verdicts = tuple(
-        replace(v, best=told.get(v.best.design.id, v.best)) if v.best else v for v in verdicts
+        replace(verdict, best=scored(verdict.best), nearest=scored(verdict.nearest))
+        for verdict in verdicts
     )
+    buildable = scored(last.buildable)
     counts = Counts(found.considered, found.feasible - len(last.dropped))
     gone = {one.design.id for one in last.dropped}
     order = order_of(asked.demand)
@@ -82,13 +82,13 @@ def _decided(found: Found, last: Finals, machine: Size, here: Design) -> Plan:
         considered=counts.considered,
         feasible=counts.feasible,
         chosen=chosen,
-        buildable=last.buildable,
-        ranked=last.ranked,
+        buildable=buildable,
+        ranked=ranked,
         front=tuple(point for point in found.front if point.design not in gone),
         rejected=rejected,
         platforms=verdicts,
         rehearsal=_rehearsal(asked, here),
-        explanation=explain(chosen, last.buildable, verdicts, counts, order),
+        explanation=explain(chosen, buildable, verdicts, counts, order),
         relaxations=what.relaxations,
         scenarios=what.scenarios,
         years=what.years,

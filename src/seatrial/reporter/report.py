@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -26,6 +27,8 @@ from seatrial.reporter.reliability import reliability
 from seatrial.reporter.work import work
 
 Format = Literal["md", "html", "svg", "pdf"]
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
 FORMATS: tuple[Format, ...] = ("md", "html", "svg", "pdf")
 QUICK: tuple[Format, ...] = ("md",)
 """What takes no time: the others start a drawing engine, or carry one."""
@@ -124,4 +127,5 @@ def _sections(
 def _dated(plan: Plan) -> str:
     """The day of the newest price: a report tells no other time, so that its bytes repeat."""
     days = [line.as_of for item in shown_assessments(plan) for line in item.bill.lines]
-    return max(days, default="")
+    # Some sources say "undated", or a month.
+    return max((day for day in days if DAY.fullmatch(day)), default="")
