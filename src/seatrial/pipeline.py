@@ -81,7 +81,7 @@ class Pipeline:
             self.tell,
         )
         self.project.save("plan", made)
-        self.report()
+        self.write_report(self.project.root / "report", QUICK)
         return made
 
     def bundle(self) -> Bundle:
@@ -136,12 +136,8 @@ class Pipeline:
             )
         found = rehearsal.load(running.url, decided, workload, seed, duration_s, self.tell)
         self.project.save("evidence", found)
-        self.report()
+        self.write_report(self.project.root / "report")
         return found
-
-    def report(self) -> None:
-        """Write report.html and report.md from what is known."""
-        self.write_report(self.project.root / "report", QUICK)
 
     def write_report(self, folder: Path, formats: tuple[Format, ...] = FORMATS) -> None:
         """Write the report of the last plan in some formats."""
@@ -179,7 +175,7 @@ class Pipeline:
             bundle=made,
             evidence=found,
             report=tuple(
-                str(self.project.root / f"report/report.{kind}") for kind in ("html", "md")
+                str(self.project.root / f"report/report.{kind}") for kind in ("html", "pdf", "md")
             ),
             url=url if keep else "",
         )
