@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +37,8 @@ def test_help_teaches_every_verb_in_80_columns(arguments: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help(verb: str) -> None:
-    done = run(verb, "--help")
+def test_each_verb_has_help(verb: str, seatrial: Callable[..., Any]) -> None:
+    done = seatrial(verb, "--help")
     assert done.returncode == 0
     assert f"seatrial {verb}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80

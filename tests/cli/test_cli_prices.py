@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,29 +42,26 @@ def server() -> Iterator[Any]:
 
 
 class User:
-    """Somebody at a terminal, with folders of their own."""
+    """Somebody with folders of their own."""
 
-    def __init__(self, server: Any, home: Path) -> None:
+    def __init__(self, server: Any, home: Path, seatrial: Callable[..., Any]) -> None:
         self.home = home
         self.folder = home / "data/prices"
-        self.env = {
-            **os.environ, "COLUMNS": "120", "NO_COLOR": "1",
+        self.env: dict[str, str | None] = {
+            "COLUMNS": "120", "NO_COLOR": "1", "SEATRIAL_PRICES_GOOGLE_KEY": None,
             "SEATRIAL_PRICES_DIR": str(self.folder), "SEATRIAL_PRICES_AWS_URL": server.url,
             "SEATRIAL_PRICES_AZURE_URL": server.url, "SEATRIAL_PRICES_GOOGLE_URL": server.url,
         }  # fmt: skip
-        self.env.pop("SEATRIAL_PRICES_GOOGLE_KEY", None)
+        self._seatrial = seatrial
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> Any:
         """`seatrial prices ARGUMENTS`."""
-        return subprocess.run(
-            [sys.executable, "-m", "seatrial", "prices", *arguments],
-            capture_output=True, text=True, env=self.env, cwd=self.home, check=False,
-        )  # fmt: skip
+        return self._seatrial("prices", *arguments, cwd=self.home, **self.env)
 
 
 @pytest.fixture
-def user(server: Any, tmp_path: Path) -> User:
-    return User(server, tmp_path)
+def user(server: Any, tmp_path: Path, seatrial: Callable[..., Any]) -> User:
+    return User(server, tmp_path, seatrial)
 
 
 @pytest.fixture

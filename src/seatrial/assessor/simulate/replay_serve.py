@@ -14,8 +14,10 @@ from seatrial.assessor.simulate.replay_state import (
     COMPUTING,
     DRAINING,
     FREE,
+    LESS,
     NOBODY,
     OK,
+    ONE,
     OPEN,
     OVER,
     QUEUED,
@@ -26,6 +28,7 @@ from seatrial.assessor.simulate.replay_state import (
     T_RETRY,
     T_WAITED,
     WAITING,
+    ZERO,
     World,
     drop,
     first_due,
@@ -58,7 +61,7 @@ def settle(w: World, a: int, outcome: int) -> None:
         hub.finished += 1
     else:
         pause = hub.backoff_s * 2.0 ** (request.attempts - 1) * (0.5 + uniform(hub))
-        push_timer(w, hub.now + pause, T_RETRY, 0, attempt.request)
+        push_timer(w, hub.now + pause, T_RETRY, ZERO, attempt.request)
 
 
 @inlined
@@ -122,8 +125,8 @@ def compute(w: World, k: int, a: int, work_s: float) -> None:
         passed = w.replicas[r].clock - worker.progress_at
         worker.progress += passed / (worker.computing if hub.gil else 1)
     worker.progress_at = w.replicas[r].clock
-    push(w.slots[k], worker.computing, worker.progress + work_s, 0, 0, a)
-    plan_replica(w, r, k, 1)
+    push(w.slots[k], worker.computing, worker.progress + work_s, ZERO, ZERO, a)
+    plan_replica(w, r, k, ONE)
 
 
 @inlined
@@ -138,7 +141,7 @@ def computed(w: World) -> int:
     worker.progress, worker.progress_at = w.slots[k, 0].at, replica.clock
     a = w.slots[k, 0].index
     drop(w.slots[k], worker.computing)
-    plan_replica(w, r, k, -1)
+    plan_replica(w, r, k, LESS)
     return int(a)
 
 
@@ -166,7 +169,7 @@ def begin(w: World, a: int, k: int) -> None:
         compute(w, k, a, first)
     else:
         attempt.stage = WAITING
-        push_timer(w, hub.now + request.wait * attempt.factor, T_WAITED, 0, a)
+        push_timer(w, hub.now + request.wait * attempt.factor, T_WAITED, ZERO, a)
 
 
 @inlined
@@ -176,7 +179,7 @@ def carry_on(w: World, a: int) -> bool:
     request = w.requests[attempt.request]
     if attempt.stage == COMPUTING and request.wait > 0.0:
         attempt.stage = WAITING
-        push_timer(w, hub.now + request.wait * attempt.factor, T_WAITED, 0, a)
+        push_timer(w, hub.now + request.wait * attempt.factor, T_WAITED, ZERO, a)
         return True
     rest = request.cpu * (1.0 - hub.cpu_first) * attempt.factor
     if attempt.stage == WAITING and rest > 0.0 and request.wait > 0.0:

@@ -26,8 +26,11 @@ _INNER: dict[str, Any] = {**_PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrappe
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile an entry of the replay, with all that it calls, and keep what was compiled."""
-    made: Callable[P, R] = njit(cache=True, **_PLAIN)(function)
+    """Compile an entry of the replay, with all that it calls, and keep what was compiled.
+
+    Several replays run at once: an entry touches no Python object.
+    """
+    made: Callable[P, R] = njit(cache=True, nogil=True, **_PLAIN)(function)
     return made
 
 
@@ -43,19 +46,25 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return made
 
 
+def _fixed(*values: int) -> Any:
+    """Numbers of one type: with plain ones, a function would be compiled for each of them."""
+    return np.array(values, np.int64)
+
+
 NOBODY = -1
+ZERO, ONE, LESS = _fixed(0, 1, -1)
 
 # Outcomes of a request, as its client saw it.
-OPEN, OK, REJECTED, TIMED_OUT, FAILED = -1, 0, 1, 2, 3
+OPEN, OK, REJECTED, TIMED_OUT, FAILED = _fixed(-1, 0, 1, 2, 3)
 
 # States of a replica.
-FREE, STARTING, READY, DRAINING = 0, 1, 2, 3
+FREE, STARTING, READY, DRAINING = _fixed(0, 1, 2, 3)
 
 # Stages of an attempt.
 QUEUED, COMPUTING, WAITING, REST, OVER = 0, 1, 2, 3, 4
 
 # Kinds of timers.
-T_WAITED, T_RETRY, T_READY, T_BACK, T_IDLE = 0, 1, 2, 3, 4
+T_WAITED, T_RETRY, T_READY, T_BACK, T_IDLE = _fixed(0, 1, 2, 3, 4)
 
 # Balancers.
 ROUND_ROBIN, LEAST_OUTSTANDING, RANDOM = 0, 1, 2
