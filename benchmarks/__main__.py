@@ -11,6 +11,7 @@ ALL = {
     "cli": [HERE / "cli/bench_cli.py"],
     "profiler": [HERE / "profiler/bench_profiler.py", "--rounds", "3"],
     "search": [HERE / "search/bench_search.py"],
+    "plan": [HERE / "planner/bench_plan.py"],
     "simulator": [HERE / "simulator/bench_simulator.py"],
     "tiers": [HERE / "simulator/bench_tiers.py"],
     "generator": [HERE / "trials/bench_generator.py", "--seconds", "5"],

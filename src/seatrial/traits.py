@@ -177,8 +177,8 @@ def workload(traits: Traits, where: str) -> Workload:
         ),
         routes=tuple(
             Route(
-                path=one.path, methods=("GET",), endpoint=one.path, proof=proof(one.stated),
-                service_time=_service_time(one),
+                path=one.path, methods=("GET",), endpoint=_endpoint(one.path),
+                proof=proof(one.stated), service_time=_service_time(one),
             )
             for one in traits.routes
         ),
@@ -198,6 +198,11 @@ def workload(traits: Traits, where: str) -> Workload:
         ),
     )  # fmt: skip
     return Workload(app=traits.name, source_digest=digest(traits), components=(component,))
+
+
+def _endpoint(path: str) -> str:
+    """The function that answers a route: what facts name it by, as in "in analyze()"."""
+    return path.strip("/").rpartition("/")[2] or "index"
 
 
 def _service_time(route: RouteTraits) -> ServiceTime:

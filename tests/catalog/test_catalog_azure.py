@@ -122,7 +122,8 @@ def test_container_instances_on_spot_capacity() -> None:
     ],
 )
 def test_app_service(region: str, size: str, hour: str, logs: str) -> None:
-    of = bill("azure-app-service", region, size=size)
+    plan = "azure-app-service-basic" if size == "B1" else "azure-app-service"
+    of = bill(plan, region, size=size)
     assert of.monthly_usd == 1460 * Decimal(hour) + TRANSFER + Decimal(logs) + BASE
 
 
@@ -215,7 +216,7 @@ def test_services() -> None:
 def test_what_has_no_price_is_told() -> None:
     of = bill(CONTAINER_APPS, "germanywestcentral")
     assert [(u.service, u.sku) for u in of.unpriced] == [("container-apps", "request")]
-    of = bill("azure-app-service", "westeurope", size="B1")
+    of = bill("azure-app-service-basic", "westeurope", size="B1")
     assert [(u.service, u.sku) for u in of.unpriced] == [("app-service", "linux-B1")]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from seatrial.assessor.space import Shape
@@ -23,9 +24,16 @@ from seatrial.kernel.platform import (
     Platform,
     Price,
 )
-from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, taken, term_years
+from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, term_years
+from seatrial.kernel.units import taken as _taken
 
 Key = tuple[str, str, str, str, str]
+
+taken = lru_cache(maxsize=4096)(_taken)
+"""The few commitments of a catalogue are read over and over."""
+
+RATED_KEPT = 200_000
+"""Billed amounts that are remembered, some 100 MB."""
 
 
 class PriceBook:
@@ -44,6 +52,7 @@ class PriceBook:
         }
         self._catalog = catalog
         self._services: dict[tuple[str, str], ManagedService | None] = {}
+        self._rated: dict[tuple[object, ...], Rated] = {}
 
     def tiers(
         self, provider: str, service: str, sku: str, region: str, commitment: str
@@ -60,6 +69,24 @@ class PriceBook:
         if key not in self._services:
             self._services[key] = self._catalog.service(provider, kind)
         return self._services[key]
+
+    def rated(self, amount: Amount, provider: str, region: str) -> Rated:
+        """What `bill_amount` says; equal amounts are looked up once."""
+        line, sku, quantity, commitment = amount
+        key = (
+            line.component, line.service, line.forgotten,
+            sku, quantity, commitment, provider, region,
+        )  # fmt: skip
+        found = self._rated.get(key)
+        if found is None:
+            if len(self._rated) > RATED_KEPT:
+                self._rated.clear()
+            found = self._rated[key] = bill_amount(amount, provider, region, self)
+        return found
+
+
+Rated = tuple[list[CostLine], list[Unpriced]]
+"""The lines of one amount, and what of it has no price."""
 
 
 class Amount(NamedTuple):
@@ -81,7 +108,7 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
     lines: list[CostLine] = []
     unpriced: list[Unpriced] = []
     for provider, amount in amounts(design, platform, book, usage, unpriced):
-        priced, missing = bill_amount(amount, provider, design.region, book)
+        priced, missing = book.rated(amount, provider, design.region)
         lines.extend(priced)
         unpriced.extend(missing)
     total = None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
@@ -108,21 +135,21 @@ def amounts(
                 yield line.provider or platform.provider, amount
 
 
-def platform_amounts(line: BillLine, design: Design, usage: Usage) -> Iterator[Amount]:
+def platform_amounts(line: BillLine, design: Design, usage: Usage) -> list[Amount]:
     """A platform's line for a design: what runs all day is committed, what comes on top is not."""
     metered = read_meter(line.meter, design, usage)
     if metered <= 0:
-        return
+        return []
     sku = fill(line.sku, design)
     terms = taken(design.commitment, line.commitments)
     if not terms:
-        yield Amount(line, sku, billable(line, metered, usage), ON_DEMAND)
-        return
+        return [Amount(line, sku, billable(line, metered, usage), ON_DEMAND)]
     floor = design.replicas_min * HOURS_PER_MONTH
     share = min(Decimal(1), floor / usage.replica_hours_month if usage.replica_hours_month else 1)
-    yield Amount(line, sku, billable(line, metered * share, usage), terms)
+    made = [Amount(line, sku, billable(line, metered * share, usage), terms)]
     if share < 1:
-        yield Amount(line, sku, billable(line, metered * (1 - share), usage), ON_DEMAND)
+        made.append(Amount(line, sku, billable(line, metered * (1 - share), usage), ON_DEMAND))
+    return made
 
 
 def fill(sku: str, design: Design | Shape) -> str:
@@ -139,17 +166,17 @@ def fill(sku: str, design: Design | Shape) -> str:
 
 def service_amounts(
     line: BillLine, attached: Attached, service: ManagedService, commitment: str, usage: Usage
-) -> Iterator[Amount]:
+) -> list[Amount]:
     """A managed service's line with its size and options filled in."""
     options = service.options | attached.options
     metered = read_option(line, options)
     if metered <= 0:
-        return
+        return []
     sku = line.sku.replace("{size}", attached.size)
     for name, value in options.items():
         sku = sku.replace(f"{{{name}}}", value)
     terms = taken(commitment, line.commitments) or ON_DEMAND
-    yield Amount(line, sku, billable(line, metered, usage), terms)
+    return [Amount(line, sku, billable(line, metered, usage), terms)]
 
 
 def billable(line: BillLine, metered: Decimal, usage: Usage) -> Decimal:
@@ -162,9 +189,7 @@ def billable(line: BillLine, metered: Decimal, usage: Usage) -> Decimal:
     return quantity
 
 
-def bill_amount(
-    amount: Amount, provider: str, region: str, book: PriceBook
-) -> tuple[list[CostLine], list[Unpriced]]:
+def bill_amount(amount: Amount, provider: str, region: str, book: PriceBook) -> Rated:
     """One cost line per tier reached, and what has no price."""
     line, sku, quantity, commitment = amount
     tiers = book.tiers(provider, line.service, sku, region, commitment)

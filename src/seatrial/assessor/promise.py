@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from seatrial.assessor.queueing import erlang_c, quantiles_of, wait_decay_per_ms
+from seatrial.assessor.queueing import Ladder, erlang_c, ladder, quantiles_on, wait_decay_per_ms
 from seatrial.kernel.assessment import Promise
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
@@ -34,6 +35,9 @@ SCALING_TARGET = 0.6
 
 QUANTILES = (0.50, 0.95, 0.99)
 
+QUEUES_KEPT = 200_000
+"""Figures of queues that are remembered, some 40 MB."""
+
 METHOD = "Erlang C with Allen-Cunneen, Poisson arrivals at the peak's mean rate"
 
 
@@ -49,7 +53,7 @@ class RouteLoad(Value):
     response_bytes: float
 
 
-class Profile(Value):
+class Profile(Value, cache_hash=True):
     """What the model needs of a workload: route loads, worker memory, boot time, and proofs.
 
     `overhead_ms` is what the path to the app adds to each request, once a trial measured it.
@@ -196,14 +200,11 @@ def queue_of(profile: Profile, design: Design, platform: Platform, rate_rps: flo
     return Queue(one.servers, one.speed, one.slots, share)
 
 
-def _busy(profile: Profile, one: Load, platform: Platform, rate_rps: float) -> float:
-    """How many replicas a rate keeps busy, by what the platform looks at.
-
-    That is the processors; where requests are counted, the slots too.
-    """
+def _busy(profile: Profile, one: Load, at_once: bool, rate_rps: float) -> float:
+    """Replicas' worth of work at a rate: processors, and `at_once` requests, the slots too."""
     wall_ms, cpu_ms = _times(profile, one.speed)
     busy = rate_rps * cpu_ms / 1000 / one.servers
-    if counts_requests(platform):
+    if at_once:
         busy = max(busy, rate_rps * wall_ms / 1000 / one.slots)
     return busy
 
@@ -213,13 +214,18 @@ def replicas_wanted(profile: Profile, one: Load, platform: Platform, rate_rps: f
 
     Something runs as long as anything is asked.
     """
-    busy = _busy(profile, one, platform, rate_rps)
+    return wanted_at(profile, one, counts_requests(platform), rate_rps)
+
+
+def wanted_at(profile: Profile, one: Load, at_once: bool, rate_rps: float) -> int:
+    """The same for a platform that scales by requests `at_once`, or by its processors alone."""
+    busy = _busy(profile, one, at_once, rate_rps)
     return max(1 if rate_rps > 0 else 0, math.ceil(min(busy / SCALING_TARGET, 1e9)))
 
 
 def rate_of(profile: Profile, one: Load, platform: Platform, replicas: int) -> float:
     """The rate up to which so many replicas keep the target."""
-    return replicas * SCALING_TARGET / _busy(profile, one, platform, 1.0)
+    return replicas * SCALING_TARGET / _busy(profile, one, counts_requests(platform), 1.0)
 
 
 def counts_requests(platform: Platform) -> bool:
@@ -232,6 +238,7 @@ def within(wanted: int, least: int, most: int) -> int:
     return max(least, min(wanted, most))
 
 
+@lru_cache(maxsize=4096)
 def _times(profile: Profile, speed: float) -> tuple[float, float]:
     """Mean wall and processor time in milliseconds at a speed."""
     wall_ms = cpu_ms = 0.0
@@ -269,24 +276,55 @@ def _mixture_scv(loads: Sequence[tuple[float, float, float]]) -> float:
     return second / (mean * mean) - 1
 
 
+@lru_cache(maxsize=4)
+def _known(profile: Profile) -> dict[Queue, Figures]:
+    """What queues of a profile were found to come to."""
+    return {}
+
+
 def figures(profile: Profile, queues: Sequence[Queue]) -> list[Figures]:
-    """What each queue comes to; equal ones are worked out once."""
+    """What each queue comes to; each is worked out once, and many at once cost least."""
+    told = _known(profile)
+    if len(told) > QUEUES_KEPT:
+        told.clear()
     by_speed: dict[float, list[Queue]] = {}
     for queue in dict.fromkeys(queues):
-        by_speed.setdefault(queue.speed, []).append(queue)
-    told: dict[Queue, Figures] = {}
+        if queue not in told:
+            by_speed.setdefault(queue.speed, []).append(queue)
     for speed, same in by_speed.items():
         told.update(zip(same, _figures(profile, speed, same), strict=True))
     return [told[queue] for queue in queues]
 
 
-def _figures(profile: Profile, speed: float, queues: list[Queue]) -> list[Figures]:
-    wall_ms, cpu_ms = _times(profile, speed)
-    cpu_scv = _mixture_scv([(r.weight, max(r.cpu_ms, 1e-6) / speed, r.scv) for r in profile.routes])
+class _Served(NamedTuple):
+    """A profile's times at one speed: means, their spread, and the wall times as a ladder."""
+
+    wall_ms: float
+    cpu_ms: float
+    wall_scv: float
+    cpu_scv: float
+    walls: Ladder
+
+
+@lru_cache(maxsize=256)
+def _served(profile: Profile, speed: float) -> _Served:
     slow = [(r.mean_ms - r.cpu_ms) + r.cpu_ms / speed for r in profile.routes]
-    wall_scv = _mixture_scv(
-        [(r.weight, mean, r.scv) for r, mean in zip(profile.routes, slow, strict=True)]
+    stretched = [
+        (r.weight / len(r.quantiles_ms), q * (1 + (1 / speed - 1) * r.cpu_ms / r.mean_ms))
+        for r in profile.routes
+        for q in r.quantiles_ms
+    ]
+    weights, services = np.array(stretched).T
+    return _Served(
+        *_times(profile, speed),
+        _mixture_scv([(r.weight, m, r.scv) for r, m in zip(profile.routes, slow, strict=True)]),
+        _mixture_scv([(r.weight, max(r.cpu_ms, 1e-6) / speed, r.scv) for r in profile.routes]),
+        ladder(weights, services),
     )
+
+
+def _figures(profile: Profile, speed: float, queues: list[Queue]) -> list[Figures]:
+    wall_ms, cpu_ms, wall_scv, cpu_scv, walls = _served(profile, speed)
     busy: list[float] = []
     waits: list[Wait] = []
     for queue in queues:
@@ -294,15 +332,9 @@ def _figures(profile: Profile, speed: float, queues: list[Queue]) -> list[Figure
         on_threads = _wait(queue.slots, queue.rate_rps, wall_ms, wall_scv)
         busy.append(round(max(on_cpu.utilisation, on_threads.utilisation), 4))
         waits.append(max(on_cpu, on_threads, key=lambda w: (w.mean_ms, w.utilisation)))
-    stretched = [
-        (r.weight / len(r.quantiles_ms), q * (1 + (1 / speed - 1) * r.cpu_ms / r.mean_ms))
-        for r in profile.routes
-        for q in r.quantiles_ms
-    ]
-    weights, services = np.array(stretched).T
     steady = [wait for wait in waits if wait.decay > 0]
-    found = quantiles_of(
-        QUANTILES, weights, services,
+    found = quantiles_on(
+        walls, QUANTILES,
         np.array([wait.waits for wait in steady]), np.array([wait.decay for wait in steady]),
     )  # fmt: skip
     rows = iter(found.tolist())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ Floats = npt.NDArray[np.float64]
 
 CELLS_MAX = 1_000_000
 """Exponentials held at once."""
+
+FEW = 16
+"""So many columns or fewer are worked out one by one."""
 
 
 @lru_cache(maxsize=65_536)
@@ -70,30 +74,63 @@ def quantiles_of(
     jumps there and follows one exponential up to the next. So the stretch that holds the quantile
     is looked up, and the quantile in it is a logarithm.
     """
+    return quantiles_on(ladder(weights, services_ms), probabilities, waits, decays)
+
+
+class Ladder(NamedTuple):
+    """Service times ascending, each once, with their shares and the sums of these."""
+
+    services: Floats
+    shares: Floats
+    sums: Floats
+
+
+def ladder(weights: Floats, services_ms: Floats) -> Ladder:
+    """The service times (n,) with `weights` (n,) that sum to 1, sorted."""
     services, of = np.unique(services_ms, return_inverse=True)
     shares: Floats = np.bincount(of, weights=weights).astype(np.float64)
     sums: Floats = np.cumsum(shares)
     sums[-1] = 1.0
-    step = max(1, CELLS_MAX // len(services))
+    return Ladder(services, shares, sums)
+
+
+def quantiles_on(
+    served: Ladder, probabilities: Sequence[float], waits: Floats, decays: Floats
+) -> Floats:
+    """What `quantiles_of` says of service times that are sorted already."""
+    step = max(1, CELLS_MAX // len(served.services))
     parts = [
-        _block(probabilities, shares, sums, services, waits[at : at + step], decays[at : at + step])
+        _block(probabilities, served, waits[at : at + step], decays[at : at + step])
         for at in range(0, len(waits), step)
     ]
     return np.concatenate(parts) if parts else np.empty((0, len(probabilities)))
 
 
-def _block(
-    probabilities: Sequence[float], shares: Floats, sums: Floats, services: Floats, waits: Floats,
-    decays: Floats,
-) -> Floats:  # fmt: skip
-    """Quantiles of one block, services ascending and each once."""
-    kept = np.exp(-decays * np.diff(services, prepend=services[0])[:, None])
-    still = np.empty_like(kept)  # who was served up to a time and would still wait at it
-    held = np.zeros(len(waits))
-    for number, share in enumerate(shares):
-        held = held * kept[number] + share
-        still[number] = held
-    still *= waits
+def _waiting(served: Ladder, decays: Floats) -> Floats:
+    """Who was served up to each service time, and would still wait at it if everyone waited."""
+    steps = np.diff(served.services, prepend=served.services[0])[:, None]
+    kept = np.exp(-decays * steps)
+    still = np.empty_like(kept)
+    if len(decays) <= FEW:
+        # Python's own numbers are faster than columns of a few; the same operations, the same bits.
+        shares = served.shares.tolist()
+        for column, each in enumerate(kept.T.tolist()):
+            held = 0.0
+            still[:, column] = [
+                held := held * one + share for one, share in zip(each, shares, strict=True)
+            ]
+        return still
+    row = np.zeros(len(decays))
+    for number, share in enumerate(served.shares):
+        row = row * kept[number] + share
+        still[number] = row
+    return still
+
+
+def _block(probabilities: Sequence[float], served: Ladder, waits: Floats, decays: Floats) -> Floats:
+    """Quantiles of one block."""
+    services, _, sums = served
+    still = _waiting(served, decays) * waits
     reached = sums[:, None] - still
     columns = np.arange(len(waits))
     found = np.empty((len(waits), len(probabilities)))

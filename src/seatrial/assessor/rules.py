@@ -6,6 +6,8 @@ asked and told; adding a rule is adding a function and its heading in docs/rules
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from seatrial.assessor.case import (
     Case,
     Found,
@@ -48,6 +50,10 @@ RUNTIME_MIB = 48
 
 MEMORY_HEADROOM = 1.25
 """Share kept free for growth between the measurement and the worst day."""
+
+
+FREE_PERCENT = 99.0
+"""Availability, seven hours a month, up to which nobody has to promise it."""
 
 
 def memory_needed_mib(workers: int, memory_mib_worker: float) -> float:
@@ -160,6 +166,9 @@ _IN_PROCESS = (
     "state.memory-queue",
 )  # fmt: skip
 
+_OF_A_USER = ("state.chat-memory", "state.session-memory", "state.websocket")
+"""What one user needs again: it is there as long as the same replica is asked."""
+
 
 def process_state(case: Case) -> Found | None:
     """State kept in a process's memory is seen by every request."""
@@ -169,13 +178,20 @@ def process_state(case: Case) -> Found | None:
     design = case.design
     if design.replicas_max * design.workers <= 1 and case.platform.capabilities.shared_memory:
         return None
-    severity: Severity = "risk" if case.platform.capabilities.shared_memory else "violated"
+    can = case.platform.capabilities
+    lost = fact.rule in _OF_A_USER and design.replicas_max > 1 and not can.sticky_sessions
+    severity: Severity = "violated" if lost or not can.shared_memory else "risk"
     sentence = f"{fact.subject} is kept in memory ({fact.proof}) and not shared between processes"
+    if lost and can.shared_memory:
+        sentence += f"; {case.platform.name} does not send a user to the same replica again"
     return Found(severity, sentence, fact.proof, fact.fix or "keep it in Redis or a database")
 
 
 def service_level(case: Case) -> Found | None:
-    """The parts' service level agreements carry the availability that was asked for."""
+    """The parts' service level agreements carry the availability that was asked for.
+
+    Up to 99 % none has to stand behind a design: the simulation alone says what to expect.
+    """
     asked, given = case.demand.slo.availability_percent, case.promise.availability_percent
     if given is not None and given >= asked:
         return None
@@ -185,7 +201,7 @@ def service_level(case: Case) -> Found | None:
         else f"the parts' agreements multiply to {given:.3f} %, {asked:g} % was asked for"
     )
     return Found(
-        "violated",
+        "risk" if given is None and asked <= FREE_PERCENT else "violated",
         sentence,
         catalogue_proof(case, "slo.availability"),
         "ask for less in [slo] availability_percent, or add redundancy",
@@ -246,10 +262,19 @@ def latency_p99(case: Case) -> Found | None:
 
 
 def simulated(case: Case) -> Found | None:
-    """The latencies of the simulated week keep the SLO, where the design was simulated."""
+    """The latencies of the simulated week and the availability keep the SLO, where simulated."""
     if case.simulation is None:
         return None
-    slo = case.demand.slo
+    slo, held = case.demand.slo, case.simulation.availability_percent
+    if held.value is not None and held.value < slo.availability_percent:
+        lowest = "" if held.low is None else f" (at least {held.low:.4g} %)"
+        return Found(
+            "violated",
+            f"simulated, {held.value:.4g} % of requests are answered{lowest}, "
+            f"{slo.availability_percent:g} % was asked for",
+            settings_proof("[slo] availability_percent", "slo.simulated"),
+            "more replicas, fewer cold starts, or a fallback for language models",
+        )
     for name, told, asked in (
         ("p95", case.simulation.latency_ms_p95, slo.latency_ms_p95),
         ("p99", case.simulation.latency_ms_p99, slo.latency_ms_p99),
@@ -351,20 +376,48 @@ RULES: dict[str, Rule] = {
 """The rules in the order in which they are told: what cannot be helped first, money last."""
 
 
-def check(case: Case) -> tuple[Finding, ...]:
-    """All findings of all rules, in the order of the rules; only those of gates if one is shut."""
-    found = [(name, rule.read(case)) for name, rule in RULES.items() if rule.gate]
-    if not any(one is not None and one.severity == "violated" for _, one in found):
-        found += [(name, rule.read(case)) for name, rule in RULES.items() if not rule.gate]
-    return tuple(
-        Finding(
-            severity=one.severity,
-            rule=name,
-            subject=case.design.id,
-            sentence=one.sentence,
-            proof=one.proof,
-            fix=one.fix,
-        )
-        for name, one in found
-        if one is not None
-    )
+FOLLOWS_LOAD = frozenset(
+    name for name, rule in RULES.items() if "load" in rule.depends or "bill" in rule.depends
+)
+"""What the rules say that may change with the number of requests alone."""
+
+
+def check(case: Case, steady: dict[str, Finding | None] | None = None) -> tuple[Finding, ...]:
+    """All findings of all rules, in the order of the rules; only those of gates if one is shut.
+
+    `steady` keeps what was found of one design by rules that do not follow the load: it is filled
+    here, and given again for the same design under the same demand at other numbers of requests.
+    """
+    known: dict[str, Finding | None] = {} if steady is None else steady
+    name = case.design.id
+
+    def ask(rule: str) -> Finding | None:
+        if rule in FOLLOWS_LOAD or case.simulation is not None:
+            return _found(rule, case, name)
+        if rule not in known:
+            known[rule] = _found(rule, case, name)
+        return known[rule]
+
+    found = [ask(rule) for rule in GATES]
+    if not any(one is not None and one.severity == "violated" for one in found):
+        found += [ask(rule) for rule in RULES if rule not in GATES]
+    return tuple(one for one in found if one is not None)
+
+
+def broken(case: Case, rules: Iterable[str]) -> bool:
+    """Whether any of some rules is violated."""
+    found = (RULES[rule].read(case) for rule in rules)
+    return any(one is not None and one.severity == "violated" for one in found)
+
+
+GATES = tuple(name for name, rule in RULES.items() if rule.gate)
+
+
+def _found(rule: str, case: Case, name: str) -> Finding | None:
+    one = RULES[rule].read(case)
+    if one is None:
+        return None
+    return Finding(
+        severity=one.severity, rule=rule, subject=name, sentence=one.sentence, proof=one.proof,
+        fix=one.fix,
+    )  # fmt: skip

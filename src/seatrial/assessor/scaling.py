@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
-from seatrial.assessor.promise import Load, Profile, replicas_wanted, within
-from seatrial.assessor.week import HOURS_PER_WEEK, levels
+from seatrial.assessor.promise import Load, Profile, counts_requests, wanted_at, within
+from seatrial.assessor.week import HOURS_PER_WEEK, Level, levels
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.platform import Platform
 from seatrial.kernel.units import HOURS_PER_MONTH
@@ -16,10 +17,12 @@ Wanted = tuple[tuple[float, int], ...]
 
 def wanted_hours(demand: Demand, profile: Profile, one: Load, platform: Platform) -> Wanted:
     """The replicas that a platform which follows the load wants through the week."""
-    return tuple(
-        (level.hours, replicas_wanted(profile, one, platform, level.rate_rps))
-        for level in levels(demand.traffic)
-    )
+    return _wanted(levels(demand.traffic), profile, one, counts_requests(platform))
+
+
+@lru_cache(maxsize=1024)
+def _wanted(week: tuple[Level, ...], profile: Profile, one: Load, at_once: bool) -> Wanted:
+    return tuple((level.hours, wanted_at(profile, one, at_once, level.rate_rps)) for level in week)
 
 
 def scaled_hours(wanted: Wanted, least: int, most: int) -> Decimal:

@@ -149,6 +149,8 @@ def _axes_of(line: BillLine, space: Space) -> Axes:
         axes.add(SIZE)
     if line.commitments:
         axes |= {COMMITMENT, REPLICAS}
+        if scales:  # how much of it runs all day then depends on what a replica carries
+            axes.add(SIZE)
     return tuple(sorted(axes))
 
 

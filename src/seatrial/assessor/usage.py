@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -135,42 +136,33 @@ def usage_of(
 
     The week repeats through the month, growth is not counted. Where replicas follow the load, each
     hour bills those that it needs. A request computes longer on a replica with less than one vCPU,
-    by that share. Functions reach a database from private
-    subnets, and the world from there through NAT; containers and servers have addresses.
+    by that share. Functions reach a database and the world from private subnets.
     """
     day = requests_per_day(demand.traffic)
-    requests = _exact(day) * DAYS_PER_MONTH
-    body = _exact(profile.response_bytes)
+    month = _served(day, profile.response_bytes)
     services = [service for component in workload.components for service in component.services]
-    # One secret holds the database's address, another all other addresses.
+    # One secret for the database's address, one for all others.
     addressed = any(s.env and s.kind != "postgresql" for s in services)
     secrets = int(design.database is not None) + int(addressed)
     private = platform.kind == "functions" and design.database is not None
-    outward = any(service.kind in OUTBOUND_SERVICES for service in services)
-    answered = requests * body / BYTES_PER_GIB
+    outward = private and any(service.kind in OUTBOUND_SERVICES for service in services)
     hours = replica_hours_month(demand, profile, design, platform)
     busy = utilisation(demand, profile, design, hours)
+    servers = hours if design.servers else None
+    scaled = hours - design.replicas_min * HOURS_PER_MONTH if design.servers else Decimal(0)
     return Usage(
-        requests_month=requests,
+        requests_month=month.requests,
         request_duration_s_mean=duration_s(profile, design.vcpu),
         replica_hours_month=hours,
-        scaled_server_hours=hours - design.replicas_min * HOURS_PER_MONTH
-        if design.servers
-        else Decimal(0),
-        load_balancer_units_hours=load_balancer_units_hours(day / 86_400, profile.response_bytes),
+        scaled_server_hours=scaled,
+        load_balancer_units_hours=month.load_balancer_units_hours,
         nat_gateways=1 + design.database.multi_az if private and design.database else 0,
-        nat_gib_month=requests * OUTBOUND_BYTES_PER_REQUEST / BYTES_PER_GIB
-        if outward and private
-        else Decimal(0),
+        nat_gib_month=month.outbound_gib if outward else Decimal(0),
         cpu_utilisation=_exact(round(busy, 9)),
-        surplus_vcpu_hours=surplus_vcpu_hours(
-            design, platform, busy, hours if design.servers else None
-        ),
-        egress_gib_month=requests * (body + RESPONSE_OVERHEAD_BYTES) / BYTES_PER_GIB,
-        cross_zone_gib_month=Decimal(0)
-        if design.database is None
-        else answered * CROSS_ZONE_SHARE * CROSS_ZONE_ENDS,
-        log_gib_month=requests * LOG_BYTES_PER_REQUEST / BYTES_PER_GIB,
+        surplus_vcpu_hours=surplus_vcpu_hours(design, platform, busy, servers),
+        egress_gib_month=month.egress_gib,
+        cross_zone_gib_month=Decimal(0) if design.database is None else month.cross_zone_gib,
+        log_gib_month=month.log_gib,
         images_gib=Decimal(IMAGE_GIB * IMAGES_KEPT),
         secrets=secrets,
         secret_requests_month=secrets * design.replicas_max * DEPLOYS_PER_MONTH,
@@ -178,6 +170,29 @@ def usage_of(
     )
 
 
+class _Served(NamedTuple):  # what a month's requests come to, whatever answers them
+    requests: Decimal
+    load_balancer_units_hours: Decimal
+    outbound_gib: Decimal
+    egress_gib: Decimal
+    cross_zone_gib: Decimal
+    log_gib: Decimal
+
+
+@lru_cache(maxsize=256)
+def _served(requests_day: float, response_bytes: float) -> _Served:
+    requests = _exact(requests_day) * DAYS_PER_MONTH
+    body = _exact(response_bytes)
+    return _Served(
+        requests, load_balancer_units_hours(requests_day / 86_400, response_bytes),
+        requests * OUTBOUND_BYTES_PER_REQUEST / BYTES_PER_GIB,
+        requests * (body + RESPONSE_OVERHEAD_BYTES) / BYTES_PER_GIB,
+        requests * body / BYTES_PER_GIB * CROSS_ZONE_SHARE * CROSS_ZONE_ENDS,
+        requests * LOG_BYTES_PER_REQUEST / BYTES_PER_GIB,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
 def duration_s(profile: Profile, vcpu: float) -> Decimal:
     """Mean seconds of a request on a replica of so many processors."""
     speed = min(1.0, vcpu)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from decimal import Decimal
 
+from msgspec.structs import replace
 from rich.markup import escape
 
 from seatrial.cli.common import out
 from seatrial.cli.render import table
+from seatrial.kernel.advice import Flip
 from seatrial.kernel.assessment import Assessment
+from seatrial.kernel.design import Design
 from seatrial.kernel.plan import Plan, PlatformVerdict
 from seatrial.kernel.simulation import Estimate
 from seatrial.kernel.units import usd
@@ -83,43 +87,83 @@ def _name(made: Plan, one: Assessment) -> str:
 
 
 def _platforms(made: Plan) -> None:
-    shown = table(
-        "The best of each platform", "platform", "design", "a month", "p95",
-        right=("a month", "p95"),
-    )  # fmt: skip
-    for verdict in sorted(made.platforms, key=_standing):
-        shown.add_row(*_verdict(made, verdict))
-    out.print(shown)
+    """What would do on one line each, then the others by what speaks against them."""
+    found = sorted((v for v in made.platforms if v.best is not None), key=_standing)
+    if found:
+        shown = table("The best of each platform", "platform", "design", "a month", "peak p95",
+                      right=("a month", "peak p95"))  # fmt: skip
+        for verdict in found:
+            shown.add_row(*_verdict(made, verdict))
+        out.print(shown)
+        out.print()
+    refused: dict[str, list[str]] = {}
+    for verdict in made.platforms:
+        if verdict.best is None:
+            refused.setdefault(_against(verdict), []).append(verdict.name)
+    if refused:
+        out.print("[bold]Not possible[/]")
+    for why, names in sorted(refused.items(), key=lambda one: (-len(one[1]), one)):
+        text = f"{', '.join(names)}: {why}"
+        told = textwrap.fill(text, out.width, initial_indent="  ", subsequent_indent="    ")
+        out.print(told, markup=False, soft_wrap=True)
 
 
-def _standing(verdict: PlatformVerdict) -> tuple[bool, Decimal, str]:
+def _against(verdict: PlatformVerdict) -> str:
+    """The first reason against a platform, the one that can be helped least."""
+    if not verdict.reasons:
+        return "nothing to choose from there"
+    first = verdict.reasons[0]
+    if first.rule == "platform.wanted":
+        return "left out by the settings, [plan]"
+    return first.sentence.removeprefix(f"{verdict.name} ")
+
+
+def _standing(verdict: PlatformVerdict) -> tuple[Decimal, str]:
     cost = verdict.best.bill.monthly_usd if verdict.best else None
-    return (verdict.best is None, NEVER if cost is None else cost, verdict.name)
+    return (NEVER if cost is None else cost, verdict.name)
 
 
 def _verdict(made: Plan, verdict: PlatformVerdict) -> tuple[str, str, str, str]:
     best = verdict.best
-    if best is None:
-        why = verdict.reasons[0].sentence if verdict.reasons else "nothing to choose from there"
-        return (escape(verdict.name), f"[red]no[/]: {escape(why)}", "", "")
+    assert best is not None, "only what would do has a row"
     chosen = made.chosen is not None and best.design == made.chosen.design
     name = f"[bold green]{escape(verdict.name)}[/]" if chosen else escape(verdict.name)
     p95 = _ms(best.promise.latency_ms_p95)
-    return (name, escape(shape(best.design)), usd(best.bill.monthly_usd), p95)
+    return (name, escape(_short(best.design)), usd(best.bill.monthly_usd), p95)
+
+
+def _short(design: Design) -> str:
+    """The replicas of a design without what is beside them."""
+    return shape(replace(design, database=None)).partition(" (")[0]
 
 
 def _flips(made: Plan) -> None:
-    found = [flip for flip in made.flips if flip.value is not None][:FLIPS]
+    found: dict[tuple[str, str], Flip] = {}
+    for flip in made.flips:
+        if flip.value is not None:
+            # Traffic is asked about in several ways, which often come to the same.
+            about = "requests" if "requests a day" in flip.assumption else flip.assumption
+            found.setdefault((about, flip.to), flip)
     if not found:
         return
-    shown = table("What would change it", "assumption", "now", "from", "then", "a month",
+    shown = table("What would change it", "if", "from", "then", "a month",
                   right=("a month",))  # fmt: skip
-    for flip in found:
+    for flip in list(found.values())[:FLIPS]:
         cost = usd(flip.monthly_usd) if flip.monthly_usd is not None else ""
-        then = (escape(flip.assumption), escape(flip.now), escape(flip.value or ""))
-        shown.add_row(*then, escape(flip.to), cost)
+        what = flip.assumption.partition(",")[0]
+        for verdict in made.platforms:
+            what = what.replace(f"prices of {verdict.platform}", f"prices of {verdict.name}")
+        shown.add_row(escape(what), escape(flip.value or ""), escape(_then(made, flip.to)), cost)
     out.print()
     out.print(shown)
+
+
+def _then(made: Plan, design_id: str) -> str:
+    """A design by its platform; by its size and replicas where the platform stays."""
+    platform, _, rest = design_id.partition("/")
+    if made.chosen is not None and platform == made.chosen.design.platform:
+        return rest.partition("/")[2].partition("+")[0].partition("/")[0]
+    return next((v.name for v in made.platforms if v.platform == platform), design_id)
 
 
 def _relaxations(made: Plan) -> None:
@@ -129,6 +173,7 @@ def _relaxations(made: Plan) -> None:
                   "design", "a month", right=("a month",))  # fmt: skip
     for one in made.relaxations[:RELAXATIONS]:
         cost = usd(one.monthly_usd)
-        shown.add_row(one.key, escape(one.asked), escape(one.needed), escape(one.design), cost)
+        asked, needed = escape(one.asked), escape(one.needed)
+        shown.add_row(escape(one.key), asked, needed, escape(_then(made, one.design)), cost)
     out.print()
     out.print(shown)

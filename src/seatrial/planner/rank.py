@@ -23,7 +23,7 @@ def order_of(demand: Demand) -> str:
         return (
             f"the highest weighted score over the dimensions ({told}) first, among the designs "
             "that nothing beats in cost, latency, availability, recovery and work; then the "
-            "cheapest, then the lower 95th percentile, then the name"
+            "cheapest, then the lower 95th percentile, then what Seatrial writes"
         )
     rate = demand.budget.ops_usd_hour
     what = "the cheapest"
@@ -32,7 +32,7 @@ def order_of(demand: Demand) -> str:
             f"the lowest sum of the bill and of the month's work at {usd(rate)} an hour (none is "
             "counted where no source gives a platform's hours)"
         )
-    return f"{what} first, then the lower 95th percentile, then the name"
+    return f"{what} first, then the lower 95th percentile, then what Seatrial writes"
 
 
 def work_usd(asked: Question, platform: Platform) -> Decimal:
@@ -46,6 +46,7 @@ def work_usd(asked: Question, platform: Platform) -> Decimal:
 def key_of(asked: Question) -> Callable[[Assessment], tuple[Any, ...]]:
     """The sort key of the stated order; assessments need their dimensions for one by weights."""
     work = {p.id: work_usd(asked, p) for p in asked.catalog.platforms}
+    written = {p.id for p in asked.catalog.platforms if p.bundled}
     weights = asked.demand.preferences.weights
 
     def key(assessment: Assessment) -> tuple[Any, ...]:
@@ -56,6 +57,7 @@ def key_of(asked: Question) -> Callable[[Assessment], tuple[Any, ...]]:
             -score(assessment, weights),
             cost + work[assessment.design.platform],
             NEVER_MS if p95 is None else p95,
+            assessment.design.platform not in written,
             assessment.design.id,
         )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
-from seatrial.assessor.assess import Question, assess
-from seatrial.assessor.space import Index, Space
+from seatrial.assessor.assess import Question, assess, availability_percent
+from seatrial.assessor.space import DATABASE, Index, Space
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.plan import Rejected
 from seatrial.kernel.units import usd
 from seatrial.planner.rank import nearness
+
+AGREED = "slo.availability"
 
 
 class Group(NamedTuple):
@@ -89,9 +92,37 @@ class Refusals:
         )
 
     def nearest(self, platform: str) -> Assessment | None:
-        """The design of a platform that came nearest: fewest rules, then the cheapest."""
+        """The design of a platform that came nearest: fewest rules, then the cheapest.
+
+        Where the agreements do not carry the availability, it has the services that carry most.
+        """
         mine = [one for one in self._joined.items() if one[0][0] == platform]
         if not mine:
             return None
         (_, _), joined = min(mine, key=lambda one: (nearness(one[0][1]), one[1].cost, one[0][1]))
-        return self._assessed(joined)
+        nearest = self._assessed(joined)
+        return self._promised(joined, nearest) if AGREED in _rules(nearest) else nearest
+
+    def _promised(self, joined: _Joined, nearest: Assessment) -> Assessment:
+        """With the services of the highest agreements that break no other rule."""
+        space, first = joined.space, joined.at[:DATABASE]
+        others = [
+            space.design((*first, *rest))
+            for rest in itertools.product(*(range(many) for many in space.axes[DATABASE:]))
+        ]
+        levels = {
+            one.id: availability_percent(one, space.platform, self._asked.book) or 0.0
+            for one in others
+        }
+        least = levels[nearest.design.id]
+        for design in sorted(others, key=lambda one: -levels[one.id]):
+            if levels[design.id] <= least:
+                break
+            told = assess(self._asked, design)
+            if _rules(told) <= _rules(nearest):
+                return told
+        return nearest
+
+
+def _rules(told: Assessment) -> set[str]:
+    return {finding.rule for finding in told.violations}

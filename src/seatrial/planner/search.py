@@ -100,7 +100,11 @@ def search(asked: Question, machine: Size) -> Found:
     if weighted:
         best = _weighted(asked, judged)
     else:
-        candidates = sorted((c for one in judged for c in one.candidates), key=lambda c: c[:3])
+        written = {p.id for p in asked.catalog.platforms if p.bundled}
+        candidates = sorted(
+            (c for one in judged for c in one.candidates),
+            key=lambda c: (*c[:2], c.design.platform not in written, c.design_id),
+        )
         best = [candidate.design for candidate in candidates]
     told: dict[str, Assessment] = {}
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question
 from seatrial.assessor.price import PriceBook, bill_amount, service_amounts
-from seatrial.assessor.rules import memory_needed_mib
+from seatrial.assessor.rules import MEMORY_HEADROOM, RUNTIME_MIB, memory_needed_mib
 from seatrial.assessor.services import BOUGHT, needed
 from seatrial.assessor.space import (
     Commitments,
@@ -166,7 +166,8 @@ def _space(
 def _shapes(asked: Question, platform: Platform) -> tuple[Shape, ...]:
     """All sizes on all processors, without GPUs, each with the processes that make sense.
 
-    Two workers a processor where memory allows; more threads for an app that mostly waits.
+    Two workers a processor where memory allows, fewer than one where it does not; more threads for
+    an app that mostly waits.
     """
     profile = asked.profile
     threads = [THREADS]
@@ -182,6 +183,9 @@ def _shapes(asked: Question, platform: Platform) -> tuple[Shape, ...]:
         workers = [shape.workers]
         if memory_needed_mib(2 * shape.workers, profile.memory_mib_worker) <= shape.memory_mib:
             workers.append(2 * shape.workers)
+        elif memory_needed_mib(shape.workers, profile.memory_mib_worker) > shape.memory_mib:
+            free = shape.memory_mib / MEMORY_HEADROOM - RUNTIME_MIB
+            workers = [max(1, int(free / profile.memory_mib_worker))]
         found += [
             shape._replace(workers=number, threads=many) for number in workers for many in threads
         ]

@@ -14,10 +14,10 @@ from seatrial.assessor.dimensions import dimensions
 from seatrial.assessor.price import price
 from seatrial.assessor.promise import promise
 from seatrial.assessor.recovery import recoveries
-from seatrial.assessor.rules import check
+from seatrial.assessor.rules import FOLLOWS_LOAD, RULES, broken, check
 from seatrial.assessor.usage import METERS, usage_of
 from seatrial.assessor.week import busiest_rps
-from seatrial.kernel.assessment import Assessment, Bill, Promise
+from seatrial.kernel.assessment import Assessment, Bill, Finding, Promise
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import Platform
@@ -42,6 +42,13 @@ _IDEAL = Promise(
 )  # fmt: skip
 
 
+_NO_BILL = Bill(lines=(), monthly_usd=None)
+_BILLED = frozenset(name for name, rule in RULES.items() if "bill" in rule.depends)
+_LOADED = FOLLOWS_LOAD - _BILLED
+_STEADY = frozenset(RULES) - FOLLOWS_LOAD
+"""Rules about the bill, others that follow the load, and those that follow neither."""
+
+
 class Known(NamedTuple):
     """What a design was found to cost at some traffic."""
 
@@ -55,9 +62,10 @@ class Bench:
     More requests never make a design cheaper nor keep a rule that fewer broke (but for a lone
     replica that others join). So a design is assessed only while what it costs at the least could
     still be the best, never again above the traffic at which it broke a rule, and never when it
-    breaks one whatever is asked. Under weights
-    nothing bounds the order, and every design is assessed. `ignoring` are rules that do not count.
-    What one bench learnt and holds under another demand too is taken over from `like`.
+    breaks one whatever is asked; it is priced only once it breaks none that does not look at the
+    bill. Under weights nothing bounds the order, and every design is assessed. `ignoring` are rules
+    that do not count. What one bench learnt and holds under another demand too is taken over from
+    `like`.
     """
 
     def __init__(
@@ -70,7 +78,6 @@ class Bench:
         self._carries: dict[str, float] = {} if like is None else like._carries
         self._bare: dict[str, Decimal] = {} if like is None else like._bare
         self._hopeless: dict[str, bool] = {} if like is None else like._hopeless
-        self._promises: dict[tuple[object, ...], Promise] = {} if like is None else like._promises
         self._wider: dict[tuple[str, float], Assessment | None] = {}
         self._failed_at: dict[str, float] = {}
         self._loosest: list[Question] = [] if like is None else like._loosest
@@ -80,12 +87,16 @@ class Bench:
         self._known: dict[str, list[Known]] = {}
         self._parts: dict[tuple[str, str, str, float], Decimal | None] = {}
         self._made: dict[tuple[str, float], Assessment] = {}
+        self._steady: dict[str, dict[str, Finding | None]] = {}
+        self._holds: dict[tuple[str, float], bool] = {}
+        self._broken: dict[str, bool] = {}
         self._asked_at: dict[float, Question] = {}
         self._fails_from: dict[str, float] = {}
         if like is not None and same_shape(asked.demand, like.asked.demand):
             self._known, self._parts = like._known, like._parts
             if asked.demand == like.asked.demand:
                 self._made, self._asked_at = like._made, like._asked_at
+                self._steady = like._steady
 
     @property
     def today(self) -> float:
@@ -124,20 +135,49 @@ class Bench:
         name = design.id
         made = self._made.get((name, requests_day))
         if made is None:
-            made = self.judged(self.at(requests_day), design)
+            steady = self._steady.setdefault(name, {})
+            made = self.judged(self.at(requests_day), design, steady)
             self._made[name, requests_day] = made
             self._carries[name] = made.promise.capacity_rps
             if made.bill.monthly_usd is not None:
                 self._learn(name, requests_day, made.bill.monthly_usd)
         return made
 
-    def judged(self, asked: Question, design: Design) -> Assessment:
-        """What `assess` says; designs that are alike to the queues share their figures."""
+    def holds(self, design: Design, requests_day: float) -> bool:
+        """Whether the design is feasible; what it costs is asked last, and only if it matters."""
+        key = (design.id, requests_day)
+        if key not in self._holds:
+            fails = key not in self._made and self._fails(design, requests_day)
+            self._holds[key] = not fails and self.feasible(self.assessed(design, requests_day))
+        return self._holds[key]
+
+    def _fails(self, design: Design, requests_day: float) -> bool:
+        """Whether a rule is broken that does not look at the bill."""
+        asked, name = self.at(requests_day), design.id
+        if self._broken.get(name):
+            return True
+        platform = asked.catalog.platform(design.platform)
+        told = self._promise(asked, design, platform)
+        self._carries[name] = told.capacity_rps
+        case = case_of(asked, design, platform, _NO_BILL, told)
+        if name not in self._broken:
+            self._broken[name] = broken(case, _STEADY - self.ignoring)
+        return self._broken[name] or broken(case, _LOADED - self.ignoring)
+
+    def _promise(self, asked: Question, design: Design, platform: Platform) -> Promise:
+        rate = busiest_rps(asked.demand.traffic)
+        level = availability_percent(design, platform, asked.book)
+        return promise(asked.profile, design, platform, rate, level)
+
+    def judged(
+        self, asked: Question, design: Design, steady: dict[str, Finding | None] | None = None
+    ) -> Assessment:
+        """What `assess` says; `steady` holds findings of the same design at other traffic."""
         platform = asked.catalog.platform(design.platform)
         usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
         bill = price(design, platform, asked.book, usage)
         told = self._promise(asked, design, platform)
-        findings = check(case_of(asked, design, platform, bill, told))
+        findings = check(case_of(asked, design, platform, bill, told), steady)
         made = Assessment(design=design, bill=bill, promise=told, findings=findings)
         return self.scored(asked, made)
 
@@ -148,23 +188,6 @@ class Bench:
         platform = asked.catalog.platform(made.design.platform)
         lost = recoveries(made.design, platform, asked.profile.boot_s)
         return replace(made, dimensions=dimensions(asked, made, lost))
-
-    def _promise(self, asked: Question, design: Design, platform: Platform) -> Promise:
-        rate = busiest_rps(asked.demand.traffic)
-        level = availability_percent(design, platform, asked.book)
-        alike = (
-            platform.kind,
-            platform.scaling.mechanism,
-            design.vcpu,
-            design.workers,
-            design.threads,
-            design.replicas_min,
-            design.replicas_max,
-            rate,
-        )
-        if alike not in self._promises:
-            self._promises[alike] = promise(asked.profile, design, platform, rate, level)
-        return replace(self._promises[alike], availability_percent=level)
 
     def feasible(self, made: Assessment) -> bool:
         """Whether the design breaks no rule that counts."""
@@ -183,10 +206,11 @@ class Bench:
         for floor, design in self._promising(requests_day, platform):
             if best is not None and floor is not None and floor > best_key:
                 break
-            made = self.assessed(design, requests_day)
-            if not self.feasible(made):
+            if not self.holds(design, requests_day):
                 self._failed(design, requests_day)
-            elif (accept is None or accept(made)) and (best is None or self.key(made) < best_key):
+                continue
+            made = self.assessed(design, requests_day)
+            if (accept is None or accept(made)) and (best is None or self.key(made) < best_key):
                 best, best_key = made, self.key(made)
         return best
 
@@ -197,21 +221,20 @@ class Bench:
             if not self._loosest:
                 self._loosest.append(asking(self.asked, nothing_asked(self.asked)))
             loosest = self.judged(self._loosest[0], design)
-            broken = {finding.rule for finding in loosest.violations}
-            self._hopeless[name] = not broken <= UNPROMISED
-        if name in self._failed_at and steady(design) and requests_day != self._failed_at[name]:
+            fails = {finding.rule for finding in loosest.violations}
+            self._hopeless[name] = not fails <= UNPROMISED
+        again = name in self._failed_at and requests_day != self._failed_at[name]
+        if again and steady(design) and not self.holds(design, NEXT_TO_NOTHING):
             # What fails when hardly anything is asked fails under this demand at any traffic.
-            calm = self.assessed(design, NEXT_TO_NOTHING)
-            if not self.feasible(calm):
-                self._fails_from[name] = 0.0
+            self._fails_from[name] = 0.0
         self._failed_at[name] = requests_day
         if steady(design):
             self._fails_from[name] = min(requests_day, self._fails_from.get(name, requests_day))
 
     def ranked(self, requests_day: float) -> list[Assessment]:
         """Every feasible design, the best first; all of them are assessed."""
-        made = (self.assessed(design, requests_day) for design in self.designs)
-        return sorted((a for a in made if self.feasible(a)), key=self.key)
+        kept = [design for design in self.designs if self.holds(design, requests_day)]
+        return sorted((self.assessed(design, requests_day) for design in kept), key=self.key)
 
     def _promising(self, requests_day: float, platform: str) -> list[tuple[Any, Design]]:
         """What could be the best, the one with the lowest floor first."""
@@ -312,7 +335,7 @@ class Bench:
         low = max(parent.replicas_min, math.ceil(peak / each) - 1)
         most = min(replicas_limit(parent, self.asked), max(2 * low, low + 8))
         step, high = 1, min(low + 1, most)
-        while high > low and not self._holds(parent, high, requests_day):
+        while high > low and not self.holds(scaled(parent, high), requests_day):
             if high == most:
                 return 0
             step *= 2
@@ -321,14 +344,11 @@ class Bench:
             return 0
         while high - low > 1:
             middle = (low + high) // 2
-            if self._holds(parent, middle, requests_day):
+            if self.holds(scaled(parent, middle), requests_day):
                 high = middle
             else:
                 low = middle
         return high
-
-    def _holds(self, parent: Design, replicas: int, requests_day: float) -> bool:
-        return self.feasible(self.assessed(scaled(parent, replicas), requests_day))
 
     def _parents(self, platform: str) -> list[Design]:
         """Of each shape the design with most replicas; those that carry most for their money."""
@@ -336,9 +356,7 @@ class Bench:
         for name, design in self._of.get(platform, {}).items():
             if self._carries.get(name, 0.0) <= 0:
                 continue
-            if self._hopeless.get(name) or not self.feasible(
-                self.assessed(design, NEXT_TO_NOTHING)
-            ):
+            if self._hopeless.get(name) or not self.holds(design, NEXT_TO_NOTHING):
                 continue
             shape = (design.region, design.size, design.arch, design.commitment,
                      design.database is not None and design.database.multi_az)  # fmt: skip

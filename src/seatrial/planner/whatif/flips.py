@@ -29,6 +29,7 @@ LATENCY_TIMES = Decimal(10)
 PRICE_PERCENT = Decimal(20)
 PRICE_PERCENT_MOST = Decimal(99)
 OPS_USD_HOUR = Decimal(200)
+SAME_BILL = Decimal("0.01")
 AVAILABILITIES = ("90", "95", "99", "99.5", "99.9", "99.95", "99.99", "99.995", "99.999")
 COMMITTED_EACH = 3
 """How many designs of each platform are looked at under every term that is sold."""
@@ -121,9 +122,14 @@ def _bests(bench: Bench, chosen: Assessment) -> list[Assessment]:
 
 
 def _prices(bench: Bench, chosen: Assessment) -> Iterator[Flip]:
-    """The chosen platform's whole bill dearer; and any other's cheaper."""
+    """The chosen platform's whole bill dearer; and any other's cheaper.
+
+    Platforms of the same provider at about the same bill are left out: they are billed by the same
+    rows, which change together.
+    """
     every = _bests(bench, chosen)
-    mine, others = chosen.design.platform, every[1:]
+    mine = chosen.design.platform
+    others = [made for made in every[1:] if not _tied(bench, every[0], made)]
 
     def same(made: Assessment | None) -> bool:
         return made is not None and made.design.platform == mine
@@ -145,6 +151,13 @@ def _prices(bench: Bench, chosen: Assessment) -> Iterator[Flip]:
                 break
         told = None if value is None else f"{sign}{plain(value)} %"
         yield _flip(name, "0 %", f"{sign}{plain(most)} %", told, found, changed=value is not None)
+
+
+def _tied(bench: Bench, one: Assessment, other: Assessment) -> bool:
+    """Whether two platforms of one provider ask for the same but for less than a percent."""
+    providers = {bench.asked.catalog.platform(a.design.platform).provider for a in (one, other)}
+    usds = sorted(a.bill.monthly_usd or Decimal(0) for a in (one, other))
+    return len(providers) == 1 and usds[1] - usds[0] < SAME_BILL * usds[0]
 
 
 def times(bench: Bench, made: Assessment, factor: Decimal) -> Assessment:
