@@ -77,7 +77,7 @@ def simulation(design: Design, p95: float) -> Simulation:
     hour = HourOutlook(hour=20, rate_rps=1.0, replicas=1.0, latency_ms_p95=p95, error_percent=0.0)
     return Simulation(
         design=design.id, method="m", seed=1, latency_ms_p50=said, latency_ms_p95=said,
-        latency_ms_p99=said, error_percent=said, availability_percent=said,
+        latency_ms_p99=said, error_percent=said, availability_percent=Estimate(value=99.99),
         replica_hours_month=said, cost_usd_month=said, replicas_peak=1.0, worst=hour, week=(hour,),
     )  # fmt: skip
 

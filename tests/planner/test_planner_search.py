@@ -33,7 +33,7 @@ from seatrial.planner.masks import codes, gates, loads, masks, named
 from seatrial.planner.search import Found, key_of, search
 from seatrial.planner.spaces import spaces
 
-SMALL = settings(max_examples=60, deadline=None)
+SMALL = settings(max_examples=200, deadline=None)
 
 
 def every(asked: Question) -> list[Assessment]:
