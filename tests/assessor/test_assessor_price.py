@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from seatrial.assessor.meters import METERS, read_meter
 from seatrial.assessor.price import PriceBook, price
-from seatrial.assessor.usage import METERS, Usage, read_meter
+from seatrial.assessor.usage import Usage
 from seatrial.catalog.load import load
 from seatrial.catalog.own import Own, machine
 from seatrial.catalog.units import METER_UNITS

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from seatrial.assessor.promise import Profile, RouteLoad
+from seatrial.assessor.profile import Profile, RouteLoad
 from seatrial.assessor.usage import BYTES_PER_GIB, RESPONSE_OVERHEAD_BYTES, Usage, usage_of
 from seatrial.catalog.load import load
 from seatrial.kernel.demand import SHAPES, Demand, Traffic

@@ -17,8 +17,9 @@ from msgspec.structs import replace
 from seatrial.assessor import search
 from seatrial.assessor.columns import UNPRICED_MICRO_USD
 from seatrial.assessor.compare import compare
+from seatrial.assessor.meters import METERS
 from seatrial.assessor.price import PriceBook, price
-from seatrial.assessor.promise import Profile, RouteLoad
+from seatrial.assessor.profile import Profile, RouteLoad
 from seatrial.assessor.search import CELLS_MAX, blocks, cheapest, cheapest_in, narrowed, prices
 from seatrial.assessor.space import (
     ANYWHERE,
@@ -32,7 +33,7 @@ from seatrial.assessor.space import (
     shapes_of,
 )
 from seatrial.assessor.tables import Tables, UsageOf, tables
-from seatrial.assessor.usage import METERS, Usage, usage_of
+from seatrial.assessor.usage import Usage, usage_of
 from seatrial.catalog.load import load
 from seatrial.kernel.demand import SHAPES, Demand, Traffic
 from seatrial.kernel.design import Attached, Database, Design

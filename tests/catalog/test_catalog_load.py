@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.assessor.usage import METERS
+from seatrial.assessor.meters import METERS
 from seatrial.catalog import load as load_module
 from seatrial.catalog.load import load, load_from
 from seatrial.catalog.own import Own, machine

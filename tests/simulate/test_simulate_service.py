@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.assessor.promise import ASSUMED_SERVICE_MS
+from seatrial.assessor.profile import ASSUMED_SERVICE_MS
 from seatrial.assessor.simulate.service import laws_of, samples, tables, with_provider
 from seatrial.kernel.demand import Demand, Traffic
 from seatrial.kernel.errors import InputError

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from seatrial.assessor.case import Case
 from seatrial.assessor.price import PriceBook, price
-from seatrial.assessor.promise import Profile, profile_of, promise
+from seatrial.assessor.profile import Profile, profile_of
+from seatrial.assessor.promise import promise
 from seatrial.assessor.rules import check
 from seatrial.assessor.usage import usage_of
 from seatrial.assessor.week import busiest_rps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from seatrial.assessor.promise import Profile
+from seatrial.assessor.profile import Profile
 from seatrial.kernel.assessment import Bill, Promise
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seatrial.assessor.meters import read_meter
 from seatrial.assessor.price import PriceBook, billable, fill
-from seatrial.assessor.promise import Profile, counts_requests, load_of
+from seatrial.assessor.profile import Profile
+from seatrial.assessor.promise import counts_requests, load_of
 from seatrial.assessor.scaling import scaled_hours, wanted_hours
 from seatrial.assessor.space import COMMITMENT, DATABASE, REPLICAS, SIZE, SLOTS, Space
 from seatrial.assessor.usage import (
     DEPLOYS_PER_MONTH,
     duration_s,
-    read_meter,
     surplus_vcpu_hours,
     usage_of,
     utilisation,

@@ -11,8 +11,9 @@ from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+from seatrial.assessor.meters import read_meter, read_option
 from seatrial.assessor.space import Shape
-from seatrial.assessor.usage import Usage, read_meter, read_option
+from seatrial.assessor.usage import Usage
 from seatrial.kernel.assessment import Bill, CostLine, Unpriced
 from seatrial.kernel.design import Attached, Design
 from seatrial.kernel.platform import (

@@ -12,11 +12,9 @@ from seatrial.assessor.case import (
     Case,
     Found,
     Rule,
-    catalogue_proof,
-    limit_proof,
     settings_proof,
 )
-from seatrial.assessor.promise import capacity_rps, load_of, rate_of, replicas_wanted, within
+from seatrial.assessor.rules_limits import memory_fits, payload_fits, replicas_allowed, request_time
 from seatrial.assessor.rules_places import (
     bundle_offered,
     platform_open,
@@ -35,210 +33,17 @@ from seatrial.assessor.rules_services import (
     rto,
     service_offered,
 )
+from seatrial.assessor.rules_slo import (
+    latency_p95,
+    latency_p99,
+    service_level,
+    simulated,
+    survives_a_replica,
+)
 from seatrial.assessor.rules_state import local_state, process_state
-from seatrial.assessor.waits import spoken, waits
-from seatrial.assessor.week import busiest_rps
 from seatrial.kernel.assessment import Finding
 from seatrial.kernel.units import usd
 from seatrial.kernel.workload import Proof
-
-RUNTIME_MIB = 48
-"""The supervisor and the server's parent process beside the workers (proportional set size)."""
-
-MEMORY_HEADROOM = 1.25
-"""Share kept free for growth between the measurement and the worst day."""
-
-
-FREE_PERCENT = 99.0
-"""Availability, seven hours a month, up to which nobody has to promise it."""
-
-
-def memory_needed_mib(workers: int, memory_mib_worker: float) -> float:
-    """Memory a replica needs: its workers, the runtime, and headroom, in MiB."""
-    return (workers * memory_mib_worker + RUNTIME_MIB) * MEMORY_HEADROOM
-
-
-def memory_fits(case: Case) -> Found | None:
-    """All workers of a replica, the runtime and a quarter of headroom fit into its memory."""
-    design, worker = case.design, case.profile.memory_mib_worker
-    needed = memory_needed_mib(design.workers, worker)
-    if needed <= design.memory_mib:
-        return None
-    sentence = (
-        f"{design.workers} workers of {worker:.0f} MiB need {needed:.0f} MiB with headroom, "
-        f"the replica has {design.memory_mib} MiB"
-    )
-    return Found(
-        "violated",
-        sentence,
-        case.profile.proofs[0],
-        "fewer workers per replica, or a larger size",
-    )
-
-
-def request_time(case: Case) -> Found | None:
-    """No request takes longer than the platform allows, measured or by the limits in the source."""
-    limit = case.platform.limits.request_s
-    if limit is None:
-        return None
-    slowest = max(case.profile.routes, key=lambda r: r.quantiles_ms[-1])
-    seconds = slowest.quantiles_ms[-1] / 1000
-    longest = next(iter(waits(case.component)), None)
-    if longest is not None and longest.seconds > max(seconds, limit.value):
-        return Found(
-            "violated",
-            f"{longest.sentence}, limit {spoken(limit.value)}",
-            longest.proof,
-            "set shorter time limits, or answer at once and do the work in a worker",
-        )
-    if seconds <= limit.value:
-        return None
-    sentence = f"{slowest.path} takes up to {seconds:.1f} s, the limit is {limit.value:g} s"
-    return Found(
-        "violated",
-        sentence,
-        limit_proof(case, limit, "limit.request-time"),
-        "answer at once and do the work in a worker",
-    )
-
-
-def payload_fits(case: Case) -> Found | None:
-    """No response is larger than the platform passes on."""
-    limit = case.platform.limits.payload_mib
-    if limit is None:
-        return None
-    largest = max(case.profile.routes, key=lambda r: r.response_bytes)
-    mib = largest.response_bytes / 1024**2
-    if mib <= limit.value:
-        return None
-    sentence = f"{largest.path} answers {mib:.1f} MiB, the limit is {limit.value:g} MiB"
-    return Found(
-        "violated",
-        sentence,
-        limit_proof(case, limit, "limit.payload"),
-        "serve large bodies from object storage",
-    )
-
-
-def replicas_allowed(case: Case) -> Found | None:
-    """The platform, and the size, run as many replicas as the design asks for."""
-    design, limit = case.design, case.platform.limits.replicas_max
-    size = next((s for s in case.platform.sizes if s.name == design.size), None)
-    own = size.replicas_max if size is not None else 0
-    if own and design.replicas_max > own:
-        sentence = f"{design.replicas_max} replicas, {design.size} runs at most {own}"
-        return Found("violated", sentence, catalogue_proof(case, "limit.replicas"), "a larger size")
-    if limit is None or design.replicas_max <= limit.value:
-        return None
-    sentence = f"{design.replicas_max} replicas, the platform runs at most {limit.value:g}"
-    return Found("violated", sentence, limit_proof(case, limit, "limit.replicas"))
-
-
-def service_level(case: Case) -> Found | None:
-    """The parts' service level agreements carry the availability that was asked for.
-
-    Up to 99 % none has to stand behind a design: the simulation alone says what to expect.
-    """
-    asked, given = case.demand.slo.availability_percent, case.promise.availability_percent
-    if given is not None and given >= asked:
-        return None
-    sentence = (
-        f"no service level agreement stands behind it, {asked:g} % was asked for"
-        if given is None
-        else f"the parts' agreements multiply to {given:.3f} %, {asked:g} % was asked for"
-    )
-    return Found(
-        "risk" if given is None and asked <= FREE_PERCENT else "violated",
-        sentence,
-        catalogue_proof(case, "slo.availability"),
-        "ask for less in [slo] availability_percent, or add redundancy",
-    )
-
-
-def survives_a_replica(case: Case) -> Found | None:
-    """From three nines up, losing one replica leaves enough capacity at every rate of the week.
-
-    Where replicas follow the load, each number of them is judged at the highest rate it serves.
-    """
-    design, platform, profile = case.design, case.platform, case.profile
-    if case.demand.slo.availability_percent < 99.9 or platform.kind == "functions":
-        return None
-    alone, peak = load_of(design, platform, 1), busiest_rps(case.demand.traffic)
-    one = capacity_rps(profile, alone)
-    most = within(
-        replicas_wanted(profile, alone, platform, peak), design.replicas_min, design.replicas_max
-    )
-    for replicas in range(max(1, design.replicas_min), most + 1):
-        last = replicas == most
-        rate = peak if last else min(peak, rate_of(profile, alone, platform, replicas))
-        if rate > 0 and one * (replicas - 1) <= rate:
-            sentence = (
-                f"with one of {replicas} replicas lost, {one * (replicas - 1):.1f} requests/s are "
-                f"left of {rate:.1f}"
-            )
-            proof = settings_proof("[slo] availability_percent", "capacity.n-minus-1")
-            return Found("violated", sentence, proof, "one more replica")
-    return None
-
-
-def _latency(case: Case, name: str, promised: float | None, asked: float) -> Found | None:
-    if promised is not None and promised <= asked:
-        return None
-    sentence = (
-        f"the queue never empties at {case.promise.rate_rps:.1f} requests/s: it carries "
-        f"{case.promise.capacity_rps:.1f}"
-        if promised is None
-        else f"{name} would be {promised:.0f} ms at the peak, {asked:g} ms was asked for"
-    )
-    return Found(
-        "violated",
-        sentence,
-        settings_proof(f"[slo] latency_ms_{name}", f"slo.latency-{name}"),
-        "more or larger replicas",
-    )
-
-
-def latency_p95(case: Case) -> Found | None:
-    """The 95th percentile at the peak hour keeps the SLO."""
-    return _latency(case, "p95", case.promise.latency_ms_p95, case.demand.slo.latency_ms_p95)
-
-
-def latency_p99(case: Case) -> Found | None:
-    """The 99th percentile at the peak hour keeps the SLO."""
-    return _latency(case, "p99", case.promise.latency_ms_p99, case.demand.slo.latency_ms_p99)
-
-
-def simulated(case: Case) -> Found | None:
-    """The latencies of the simulated week and the availability keep the SLO, where simulated."""
-    if case.simulation is None:
-        return None
-    slo, held = case.demand.slo, case.simulation.availability_percent
-    if held.value is not None and held.value < slo.availability_percent:
-        lowest = "" if held.low is None else f" (at least {held.low:.4g} %)"
-        return Found(
-            "violated",
-            f"simulated, {held.value:.4g} % of requests are answered{lowest}, "
-            f"{slo.availability_percent:g} % was asked for",
-            settings_proof("[slo] availability_percent", "slo.simulated"),
-            "more replicas, fewer cold starts, or a fallback for language models",
-        )
-    for name, told, asked in (
-        ("p95", case.simulation.latency_ms_p95, slo.latency_ms_p95),
-        ("p99", case.simulation.latency_ms_p99, slo.latency_ms_p99),
-    ):
-        if told.value is None or told.value > asked:
-            shown = "without bound" if told.value is None else f"{told.value:.0f} ms"
-            within = (
-                "" if told.low is None or told.high is None
-                else f" (95 % interval {told.low:.0f} to {told.high:.0f})"
-            )  # fmt: skip
-            return Found(
-                "violated",
-                f"simulated over a week, {name} is {shown}{within}, {asked:g} ms was asked for",
-                settings_proof(f"[slo] latency_ms_{name}", "slo.simulated"),
-                "more or larger replicas",
-            )
-    return None
 
 
 def priced(case: Case) -> Found | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 
-from seatrial.assessor.promise import Load, Profile, counts_requests, wanted_at, within
+from seatrial.assessor.profile import Profile
+from seatrial.assessor.promise import Load, counts_requests, wanted_at, within
 from seatrial.assessor.week import HOURS_PER_WEEK, Level, levels
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.platform import Platform

@@ -25,6 +25,7 @@ from seatrial.assessor.columns import (
     Micros,
     lined,
 )
+from seatrial.assessor.meters import METERS
 from seatrial.assessor.price import (
     Amount,
     PriceBook,
@@ -34,7 +35,7 @@ from seatrial.assessor.price import (
     service_amounts,
 )
 from seatrial.assessor.space import COMMITMENT, DATABASE, REPLICAS, SIZE, SLOTS, Index, Space
-from seatrial.assessor.usage import METERS, Choice, Usage
+from seatrial.assessor.usage import Choice, Usage
 from seatrial.kernel.design import Attached, Database, Design
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import BillLine

@@ -6,20 +6,20 @@ nobody can measure before the first deployment is assumed below, each constant w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from seatrial.assessor.promise import Profile, load_of
+from seatrial.assessor.profile import Profile
+from seatrial.assessor.promise import load_of
 from seatrial.assessor.scaling import scaled_hours, wanted_hours
 from seatrial.assessor.week import requests_per_day
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Design
-from seatrial.kernel.platform import BillLine, Platform
-from seatrial.kernel.units import DAYS_PER_MONTH, HOURS_PER_MONTH, MIB_PER_GIB
+from seatrial.kernel.platform import Platform
+from seatrial.kernel.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Workload
 
@@ -158,7 +158,7 @@ def usage_of(
         load_balancer_units_hours=month.load_balancer_units_hours,
         nat_gateways=1 + design.database.multi_az if private and design.database else 0,
         nat_gib_month=month.outbound_gib if outward else Decimal(0),
-        cpu_utilisation=_exact(round(busy, 9)),
+        cpu_utilisation=exact(round(busy, 9)),
         surplus_vcpu_hours=surplus_vcpu_hours(design, platform, busy, servers),
         egress_gib_month=month.egress_gib,
         cross_zone_gib_month=Decimal(0) if design.database is None else month.cross_zone_gib,
@@ -181,8 +181,8 @@ class _Served(NamedTuple):  # what a month's requests come to, whatever answers 
 
 @lru_cache(maxsize=256)
 def _served(requests_day: float, response_bytes: float) -> _Served:
-    requests = _exact(requests_day) * DAYS_PER_MONTH
-    body = _exact(response_bytes)
+    requests = exact(requests_day) * DAYS_PER_MONTH
+    body = exact(response_bytes)
     return _Served(
         requests, load_balancer_units_hours(requests_day / 86_400, response_bytes),
         requests * OUTBOUND_BYTES_PER_REQUEST / BYTES_PER_GIB,
@@ -196,7 +196,7 @@ def _served(requests_day: float, response_bytes: float) -> _Served:
 def duration_s(profile: Profile, vcpu: float) -> Decimal:
     """Mean seconds of a request on a replica of so many processors."""
     speed = min(1.0, vcpu)
-    mean_ms: Decimal = _exact(profile.mean_ms - profile.cpu_ms + profile.cpu_ms / speed)
+    mean_ms: Decimal = exact(profile.mean_ms - profile.cpu_ms + profile.cpu_ms / speed)
     return mean_ms / 1000
 
 
@@ -218,12 +218,12 @@ def utilisation(demand: Demand, profile: Profile, design: Design, hours: Decimal
     )
 
 
-def _exact(number: Any) -> Any:
+def exact(number: Any) -> Any:
     """A float as the decimal it is written as; columns of decimals are that already."""
     return number if isinstance(number, np.ndarray) else Decimal(str(number))
 
 
-def _above_zero(amount: Any) -> Any:
+def above_zero(amount: Any) -> Any:
     """An amount, or each of a column, at least 0."""
     zero = np.array([Decimal(0)], dtype=object)
     return np.maximum(amount, zero) if isinstance(amount, np.ndarray) else max(Decimal(0), amount)
@@ -243,7 +243,7 @@ def load_balancer_units_hours(rate_rps: float, response_bytes: float) -> Decimal
         / BYTES_PER_GIB
         / LCU_GIB_PER_H,
     )
-    a_day: Decimal = _exact(round(per_request * rate_rps * 24, 9))
+    a_day: Decimal = exact(round(per_request * rate_rps * 24, 9))
     return a_day * DAYS_PER_MONTH
 
 
@@ -261,140 +261,5 @@ def surplus_vcpu_hours(
     above = min(1.0, utilisation) - size.baseline
     if hours is None:
         hours = design.servers * HOURS_PER_MONTH
-    surplus: Decimal = _exact(round(above * design.vcpu, 9)) * hours
+    surplus: Decimal = exact(round(above * design.vcpu, 9)) * hours
     return surplus
-
-
-SECONDS_PER_HOUR = 3600
-
-
-class Meter(NamedTuple):
-    """What is read for a design in a month, and which choices of the design it depends on."""
-
-    read: Callable[[Any, Any], Any]
-    depends: tuple[Choice, ...] = ()
-
-
-def _active_s(usage: Any) -> Any:
-    """Seconds in which replicas work on requests, several at once counted once."""
-    return usage.requests_month * usage.request_duration_s_mean / usage.concurrency
-
-
-def _idle_s(design: Any, usage: Any) -> Any:
-    """Seconds in which replicas that always run do not work; what follows the load is not idle."""
-    always = design.replicas_min * HOURS_PER_MONTH
-    both = isinstance(always, np.ndarray)
-    hours = usage.replica_hours_month
-    kept = np.minimum(hours, always) if both else min(hours, always)
-    return _above_zero(kept * SECONDS_PER_HOUR - _active_s(usage))
-
-
-def _server_hours(design: Any, usage: Any) -> Any:
-    return design.servers * HOURS_PER_MONTH + usage.scaled_server_hours
-
-
-def _address_hours(design: Any, usage: Any) -> Any:
-    """Public addresses of replicas or of the servers they run on; behind NAT they have none."""
-    if usage.nat_gateways:
-        return Decimal(0)
-    return _server_hours(design, usage) if np.any(design.servers) else usage.replica_hours_month
-
-
-def _gib(design: Any) -> Any:
-    memory = design.memory_mib
-    return (memory if isinstance(memory, np.ndarray) else Decimal(memory)) / MIB_PER_GIB
-
-
-METERS: dict[str, Meter] = {
-    "hours": Meter(lambda d, u: HOURS_PER_MONTH),
-    "months": Meter(lambda d, u: Decimal(1)),
-    "replica_hours": Meter(lambda d, u: u.replica_hours_month, ("load", "replicas")),
-    "address_hours": Meter(_address_hours, ("load", "replicas", "database")),
-    "replica_months": Meter(
-        lambda d, u: u.replica_hours_month / HOURS_PER_MONTH, ("load", "replicas")
-    ),
-    "replica_vcpu_hours": Meter(
-        lambda d, u: _exact(d.vcpu) * u.replica_hours_month, ("size", "replicas")
-    ),
-    "replica_gib_hours": Meter(lambda d, u: _gib(d) * u.replica_hours_month, ("size", "replicas")),
-    "replica_vcpu_seconds": Meter(
-        lambda d, u: _exact(d.vcpu) * u.replica_hours_month * SECONDS_PER_HOUR,
-        ("size", "replicas"),
-    ),
-    "replica_gib_seconds": Meter(
-        lambda d, u: _gib(d) * u.replica_hours_month * SECONDS_PER_HOUR, ("size", "replicas")
-    ),
-    "active_vcpu_seconds": Meter(lambda d, u: _exact(d.vcpu) * _active_s(u), ("size",)),
-    "active_gib_seconds": Meter(lambda d, u: _gib(d) * _active_s(u), ("size",)),
-    "active_vcpu_hours": Meter(
-        lambda d, u: _exact(d.vcpu) * _active_s(u) / SECONDS_PER_HOUR, ("size",)
-    ),
-    "idle_vcpu_seconds": Meter(lambda d, u: _exact(d.vcpu) * _idle_s(d, u), ("size", "replicas")),
-    "idle_gib_seconds": Meter(lambda d, u: _gib(d) * _idle_s(d, u), ("size", "replicas")),
-    "provisioned_gib_seconds": Meter(
-        lambda d, u: _gib(d) * u.provisioned * HOURS_PER_MONTH * SECONDS_PER_HOUR, ("size",)
-    ),
-    "extra_disk_gib_hours": Meter(
-        lambda d, u: u.extra_disk_gib * u.replica_hours_month, ("load", "replicas")
-    ),
-    "server_hours": Meter(_server_hours, ("load", "replicas")),
-    "server_months": Meter(
-        lambda d, u: _server_hours(d, u) / HOURS_PER_MONTH, ("load", "replicas")
-    ),
-    "surplus_vcpu_hours": Meter(lambda d, u: u.surplus_vcpu_hours, ("size", "replicas")),
-    "requests": Meter(lambda d, u: u.requests_month),
-    "request_gib_seconds": Meter(
-        lambda d, u: u.requests_month * u.request_duration_s_mean * _gib(d), ("size",)
-    ),
-    "load_balancer_units_hours": Meter(lambda d, u: u.load_balancer_units_hours),
-    "public_address_hours": Meter(lambda d, u: u.load_balancer_zones * HOURS_PER_MONTH),
-    "nat_hours": Meter(lambda d, u: u.nat_gateways * HOURS_PER_MONTH, ("database",)),
-    "nat_gib": Meter(lambda d, u: u.nat_gib_month, ("database",)),
-    "endpoint_hours": Meter(lambda d, u: u.endpoints * HOURS_PER_MONTH),
-    "endpoint_gib": Meter(lambda d, u: u.endpoint_gib_month),
-    "ingress_gib": Meter(lambda d, u: u.ingress_gib_month),
-    "egress_gib": Meter(lambda d, u: u.egress_gib_month),
-    "cross_zone_gib": Meter(lambda d, u: u.cross_zone_gib_month, ("database",)),
-    "cross_zone_sent_gib": Meter(
-        lambda d, u: u.cross_zone_gib_month / CROSS_ZONE_ENDS, ("database",)
-    ),
-    "cross_region_gib": Meter(lambda d, u: u.cross_region_gib_month),
-    "log_gib": Meter(lambda d, u: u.log_gib_month),
-    "log_gib_months": Meter(lambda d, u: u.log_gib_month * u.log_retention_months),
-    "extra_log_gib_months": Meter(
-        lambda d, u: u.log_gib_month * max(Decimal(0), u.log_retention_months - 1)
-    ),
-    "metrics": Meter(lambda d, u: Decimal(u.metrics)),
-    "dashboards": Meter(lambda d, u: Decimal(u.dashboards)),
-    "alarms": Meter(lambda d, u: Decimal(u.alarms), ("database",)),
-    "image_gib_months": Meter(lambda d, u: u.images_gib),
-    "secrets": Meter(lambda d, u: Decimal(u.secrets), ("database",)),
-    "secret_requests": Meter(
-        lambda d, u: u.secret_requests_month * Decimal(1), ("replicas", "database")
-    ),
-    "disk_gib_months": Meter(
-        lambda d, u: _server_hours(d, u) / HOURS_PER_MONTH * u.server_disk_gib,
-        ("load", "replicas"),
-    ),
-    "build_minutes": Meter(lambda d, u: u.build_minutes_month),
-    "seats": Meter(lambda d, u: Decimal(u.seats)),
-}
-"""What each meter of a platform's bill reads. `public_address_hours` are those of the load
-balancer, `address_hours` those of replicas or servers. `cross_zone_sent_gib` is for providers that
-bill only who sends, `extra_log_gib_months` for those whose ingestion includes the first month."""
-
-
-def read_meter(meter: str, design: Design, usage: Usage) -> Decimal:
-    """What a meter reads for a design in a month."""
-    read: Decimal = METERS[meter].read(design, usage)
-    return read
-
-
-def read_option(line: BillLine, options: dict[str, str]) -> Decimal:
-    """What a line of a managed service meters: an amount among its options, hours or months."""
-    if line.meter == "hours":
-        return HOURS_PER_MONTH
-    if line.meter == "months":
-        return Decimal(1)
-    amount = Decimal(options[line.meter])
-    return amount * HOURS_PER_MONTH if line.per == "hour" else amount

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from seatrial.assessor.promise import Profile
+from seatrial.assessor.profile import Profile
 from seatrial.kernel.assessment import Promise
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.workload import Proof

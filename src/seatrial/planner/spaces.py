@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question
 from seatrial.assessor.price import PriceBook, bill_amount, service_amounts
-from seatrial.assessor.rules import MEMORY_HEADROOM, RUNTIME_MIB, memory_needed_mib
+from seatrial.assessor.rules_limits import MEMORY_HEADROOM, RUNTIME_MIB, memory_needed_mib
 from seatrial.assessor.services import BOUGHT, needed
 from seatrial.assessor.space import (
     Commitments,

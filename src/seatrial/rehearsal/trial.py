@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from seatrial.assessor.promise import profile_of
+from seatrial.assessor.profile import profile_of
 from seatrial.engines.engine import Progress
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.evidence import LoadEvidence

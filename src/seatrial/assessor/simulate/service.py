@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seatrial.assessor.promise import RouteLoad, profile_of
+from seatrial.assessor.profile import RouteLoad, profile_of
 from seatrial.assessor.simulate.chance import compiled, stream, uniform
 from seatrial.assessor.simulate.shapes import Floats, limited_slopes
 from seatrial.kernel.demand import Demand

@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import ceil
 
 from seatrial.assessor.assess import assess
-from seatrial.assessor.rules import RUNTIME_MIB
+from seatrial.assessor.rules_limits import RUNTIME_MIB
 from seatrial.assessor.scored import View, clock, longest
 from seatrial.kernel.advice import Target
 from seatrial.kernel.units import usd

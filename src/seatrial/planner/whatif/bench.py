@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question, availability_percent, case_of
 from seatrial.assessor.dimensions import dimensions
+from seatrial.assessor.meters import METERS
 from seatrial.assessor.price import price
 from seatrial.assessor.promise import promise
 from seatrial.assessor.recovery import recoveries
 from seatrial.assessor.rules import FOLLOWS_LOAD, RULES, broken, check
-from seatrial.assessor.usage import METERS, usage_of
+from seatrial.assessor.usage import usage_of
 from seatrial.assessor.week import busiest_rps
 from seatrial.kernel.assessment import Assessment, Bill, Finding, Promise
 from seatrial.kernel.demand import Demand

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from seatrial.reporter.charts.curves import break_even
 from seatrial.reporter.charts.every import charts
 from seatrial.reporter.charts.look import Chart
-from seatrial.reporter.charts.money import break_even
 from seatrial.reporter.charts.svg import svg
 
 __all__ = ["Chart", "break_even", "charts", "svg"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.workload import Workload
+from seatrial.reporter.charts.curves import break_even
 from seatrial.reporter.charts.hours import day, week
 from seatrial.reporter.charts.look import Chart
-from seatrial.reporter.charts.money import break_even, cost, front, options
+from seatrial.reporter.charts.money import cost, front, options
 from seatrial.reporter.charts.service import availability, latency
 from seatrial.reporter.charts.shape import architecture, matrix
 from seatrial.reporter.charts.trial import measured, service_time
