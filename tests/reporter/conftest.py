@@ -17,7 +17,9 @@ from seatrial.kernel.plan import Plan
 from seatrial.kernel.workload import Workload
 from seatrial.reporter import report
 from seatrial.reporter.charts import Chart, charts
-from seatrial.reporter.report import QUICK
+from seatrial.reporter.report import Format
+
+PAGES: tuple[Format, ...] = ("md", "html")
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def cases() -> dict[str, Case]:
     made = {}
     for name in NAMES:
         given = _inputs(name)
-        made[name] = Case(name, *given, files=report(*given, formats=QUICK))
+        made[name] = Case(name, *given, files=report(*given, formats=PAGES))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from decimal import Decimal
 
@@ -76,10 +77,15 @@ def _interval(one: Estimate, unit: str) -> str:
     if one.value is None:
         return "without bound"
     if unit == "%":
-        low = f" (at least {one.low:.4g} %)" if one.low is not None else ""
-        return f"{one.value:.4g} %{low}"
+        low = f" (at least {_percent(one.low)})" if one.low is not None else ""
+        return f"{_percent(one.value)}{low}"
     around = f" ({one.low:.0f} to {one.high:.0f})" if one.low and one.high else ""
     return f"{one.value:.0f} {unit}{around}"
+
+
+def _percent(value: float) -> str:
+    """Cut, not rounded: what is below 100 % never reads as 100 %."""
+    return f"{math.floor(value * 1000) / 1000:g} %"
 
 
 def _name(made: Plan, one: Assessment) -> str:

@@ -178,7 +178,7 @@ def shipped(done: Shipped) -> None:
         shown.add_row(
             "costs",
             f"[bold]{usd(chosen.bill.monthly_usd)} a month[/] "
-            f"(of {done.considered} designs considered)",
+            f"(of {done.considered:,} designs considered)",
         )
     shown.add_row("ran here", escape(f"{shape(done.rehearsal.design)}, behind Envoy"))
     out.print(shown)
