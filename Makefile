@@ -34,7 +34,7 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml runtime/pyproject.toml README
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall --compile-bytecode dist/*.whl
 	@touch $@
 
-demo: setup ## Ship examples/furlong: the whole loop, about two minutes
+demo: setup ## Ship examples/furlong: the whole loop, about three minutes
 	@$(BIN)/seatrial ship examples/furlong
 
 test: setup ## Run all tests: the house, the runtime, the example
