@@ -14,6 +14,10 @@ def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path.startswith("/sleep/"):
         time.sleep(float(path.removeprefix("/sleep/")))
+    elif path.startswith("/hold/"):
+        os.write(1, b"held\n")
+        while not os.path.exists(path.removeprefix("/hold")):
+            time.sleep(0.02)
     elif path == "/print":
         print("plain words of the app", flush=True)
     elif path == "/raise":
