@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seatrial_runtime.interface import as_asgi3, interface_of
+from seatrial_runtime.servers.interface import as_asgi3, interface_of
 
 
 async def asgi3(scope: Any, receive: Any, send: Any) -> None:

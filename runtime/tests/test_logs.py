@@ -4,7 +4,7 @@ import socket
 
 from conftest import Start
 from harness import wait_for
-from seatrial_runtime.logs import redact
+from seatrial_runtime.telemetry.logs import redact
 
 SECRET = "hunter2-hunter2"
 

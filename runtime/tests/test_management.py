@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import free_port, get
-from seatrial_runtime.management import Management
+from seatrial_runtime.supervisor.management import Management
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from seatrial.bundler.write import write
 from seatrial.kernel.demand import AppSettings, Settings
 from seatrial.kernel.errors import AppError, InputError
 from seatrial.kernel.workload import Component, Dependency, Fact, Workload
-from seatrial_runtime.settings import OPTIONS
+from seatrial_runtime.settings.options import OPTIONS
 
 BESIDE_PYTHON = Path(sys.executable).parent
 

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Sequence
 
 from seatrial_runtime import __version__
-from seatrial_runtime.address import AddressError
-from seatrial_runtime.settings import (
+from seatrial_runtime.settings.settings import (
     Settings,
     SettingsError,
     make_command_settings,
     make_settings,
     options,
 )
-from seatrial_runtime.supervisor import Supervisor
+from seatrial_runtime.supervisor.address import AddressError
+from seatrial_runtime.supervisor.supervisor import Supervisor
 
 _EPILOG = """\
 Each option can also be set by its environment variable (in brackets); the flag wins.

@@ -17,10 +17,16 @@ from collections.abc import Iterator
 import uvicorn
 from gunicorn import util
 
-from seatrial_runtime.asgi_log import RequestLog, ServerLog
-from seatrial_runtime.channel import Message, Sender
-from seatrial_runtime.interface import Asgi, as_asgi3, interface_of
-from seatrial_runtime.spec import InterfaceError, ServerSpec, enter, load_failure, watch_parent
+from seatrial_runtime.servers.asgi_log import RequestLog, ServerLog
+from seatrial_runtime.servers.interface import Asgi, as_asgi3, interface_of
+from seatrial_runtime.servers.spec import (
+    InterfaceError,
+    ServerSpec,
+    enter,
+    load_failure,
+    watch_parent,
+)
+from seatrial_runtime.supervisor.channel import Message, Sender
 
 _LOAD_FAILED = 4  # gunicorn's exit code for the same.
 _LAST_ERRORS = 3

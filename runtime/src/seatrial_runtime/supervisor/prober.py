@@ -4,9 +4,9 @@ import re
 import threading
 import time
 
-from seatrial_runtime.address import Address, connect
-from seatrial_runtime.logs import emit
-from seatrial_runtime.state import State
+from seatrial_runtime.supervisor.address import Address, connect
+from seatrial_runtime.supervisor.state import State
+from seatrial_runtime.telemetry.logs import emit
 
 _TIMEOUT_S = 2.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from gunicorn.errors import AppImportError
 
-from seatrial_runtime.channel import Message
-from seatrial_runtime.processes import die_with_parent
+from seatrial_runtime.supervisor.channel import Message
+from seatrial_runtime.supervisor.processes import die_with_parent
 
 WATCH_S = 0.5
 _TRACEBACK_CHARS = 3000

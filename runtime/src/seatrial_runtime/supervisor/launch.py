@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from seatrial_runtime.settings import Settings
+from seatrial_runtime.settings.settings import Settings
 
 PORT_MARK = "{port}"
 
@@ -28,20 +28,20 @@ Launcher = Callable[[int, int], Launch]
 _SERVER_CODE = (
     "import sys\n"
     "if sys.path[:1] == ['']: del sys.path[0]\n"
-    "from seatrial_runtime.{module} import main\n"
+    "from seatrial_runtime.servers.{module} import main\n"
     "main()"
 )
 
 
 def server(settings: Settings, listener: socket.socket, interface: str) -> Launcher:
     """A server for an app object: gunicorn with all workers, or one worker of uvicorn."""
-    module = "asgi_server" if interface == "asgi" else "server"
+    module = "asgi" if interface == "asgi" else "wsgi"
 
     def launch(channel_fd: int, stop_fd: int) -> Launch:
         spec = {
             "target": settings.target + ("()" if settings.factory else ""),
             "interface": interface,
-            "workers": settings.workers,
+            "workers": settings.workers or 1,
             "threads": settings.threads,
             "graceful_timeout_s": settings.graceful_timeout_s,
             "keep_alive_s": settings.keep_alive_s,
@@ -63,7 +63,7 @@ def command(settings: Settings) -> Launcher:
     """A program that listens by itself, on the port of `--bind`."""
     port = str(settings.bind.port)
     argv = [word.replace(PORT_MARK, port) for word in settings.argv]
-    code = _SERVER_CODE.format(module="command_process")
+    code = _SERVER_CODE.format(module="program")
     env = {**os.environ, **dict.fromkeys(settings.port_env, port)}
     # Python puts a script's own folder on its path; of more it has to be told.
     known = env.get("PYTHONPATH", "")

@@ -8,7 +8,7 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from seatrial_runtime.logs import emit, emit_request
+from seatrial_runtime.telemetry.logs import emit, emit_request
 
 
 class JsonLogger(Logger):

@@ -8,9 +8,9 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from seatrial_runtime.channel import Message, Receiver
-from seatrial_runtime.launch import Launcher
-from seatrial_runtime.processes import descendants, describe_exit, signal_group
+from seatrial_runtime.supervisor.channel import Message, Receiver
+from seatrial_runtime.supervisor.launch import Launcher
+from seatrial_runtime.supervisor.processes import descendants, describe_exit, signal_group
 
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
 _STEADY_S = 10.0  # A server that lived this long was not part of a crash loop.

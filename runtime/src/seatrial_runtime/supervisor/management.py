@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from seatrial_runtime.logs import emit
-from seatrial_runtime.state import View
+from seatrial_runtime.supervisor.state import View
+from seatrial_runtime.telemetry.logs import emit
 
 _MAX_HEAD_BYTES = 8192
 _MAX_LINE_BYTES = 2048

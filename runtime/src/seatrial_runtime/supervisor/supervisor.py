@@ -9,16 +9,17 @@ import time
 from collections import deque
 from types import FrameType, TracebackType
 
-from seatrial_runtime import STARTED_S, launch
-from seatrial_runtime.address import inode_of, listen, remove_path
-from seatrial_runtime.channel import Message
-from seatrial_runtime.logs import emit, redact
-from seatrial_runtime.management import Management
-from seatrial_runtime.prober import Prober
-from seatrial_runtime.processes import adopt_orphans
-from seatrial_runtime.server_process import ServerProcess, kill, reap
-from seatrial_runtime.settings import Settings
-from seatrial_runtime.state import State
+from seatrial_runtime import STARTED_S
+from seatrial_runtime.settings.settings import Settings
+from seatrial_runtime.supervisor import launch
+from seatrial_runtime.supervisor.address import inode_of, listen, remove_path
+from seatrial_runtime.supervisor.channel import Message
+from seatrial_runtime.supervisor.management import Management
+from seatrial_runtime.supervisor.prober import Prober
+from seatrial_runtime.supervisor.processes import adopt_orphans
+from seatrial_runtime.supervisor.server_process import ServerProcess, kill, reap
+from seatrial_runtime.supervisor.state import State
+from seatrial_runtime.telemetry.logs import emit, redact
 
 _MAX_BOOT_FAILURES = 5
 _KILL_MARGIN_S = 3.0  # Over the graceful timeout: the arbiter kills its workers first.
@@ -32,7 +33,7 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._interface = settings.interface
-        self._state = State(STARTED_S, settings.workers)
+        self._state = State(STARTED_S, settings.workers or 1)
         # A command listens by itself; the socket of an app object outlives its servers.
         by_itself = settings.interface == "command"
         self._listener = None if by_itself else listen(settings.bind, "--bind")
@@ -83,7 +84,7 @@ class Supervisor:
             make = launch.command(settings)
         else:
             make = launch.server(settings, self._listener, self._interface)
-        count = settings.workers if self._interface == "asgi" else 1
+        count = (settings.workers or 1) if self._interface == "asgi" else 1
         return [ServerProcess(make, self._selector, self._on_message) for _ in range(count)]
 
     def _start(self, server: ServerProcess) -> None:

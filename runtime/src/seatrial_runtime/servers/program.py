@@ -3,8 +3,8 @@
 import os
 import sys
 
-from seatrial_runtime.channel import Message, Sender
-from seatrial_runtime.processes import die_with_parent
+from seatrial_runtime.supervisor.channel import Message, Sender
+from seatrial_runtime.supervisor.processes import die_with_parent
 
 _CANNOT_START = 127
 

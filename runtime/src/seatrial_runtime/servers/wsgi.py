@@ -20,11 +20,17 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
-from seatrial_runtime.channel import Message, Sender
-from seatrial_runtime.gunicorn_log import JsonLogger
-from seatrial_runtime.interface import interface_of
-from seatrial_runtime.processes import die_with_parent
-from seatrial_runtime.spec import InterfaceError, ServerSpec, enter, load_failure, watch_parent
+from seatrial_runtime.servers.gunicorn_log import JsonLogger
+from seatrial_runtime.servers.interface import interface_of
+from seatrial_runtime.servers.spec import (
+    InterfaceError,
+    ServerSpec,
+    enter,
+    load_failure,
+    watch_parent,
+)
+from seatrial_runtime.supervisor.channel import Message, Sender
+from seatrial_runtime.supervisor.processes import die_with_parent
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 

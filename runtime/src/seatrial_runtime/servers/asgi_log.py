@@ -6,8 +6,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from seatrial_runtime.interface import Asgi
-from seatrial_runtime.logs import emit, emit_request
+from seatrial_runtime.servers.interface import Asgi
+from seatrial_runtime.telemetry.logs import emit, emit_request
 
 
 class RequestLog:

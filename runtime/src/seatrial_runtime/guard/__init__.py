@@ -1,0 +1,1 @@
+"""What stands before the app in each worker: ids, limits, timeouts, headers."""

@@ -1,0 +1,1 @@
+"""What a server process runs: one worker each."""

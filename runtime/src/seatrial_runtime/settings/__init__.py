@@ -1,0 +1,1 @@
+"""The options: their layers, checks and defaults."""

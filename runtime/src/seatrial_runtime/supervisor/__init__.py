@@ -1,0 +1,1 @@
+"""The parent process: sockets, probes, the life of the server processes."""
