@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from seatrial.assessor.simulate.failure_rates import Rate, Rates, packaged_rates
 from seatrial.assessor.simulate.failure_windows import Step, overlay
 from seatrial.assessor.simulate.rollouts import Phase, Strategy, bad_rollout, rollout
+from seatrial.assessor.simulate.zone_loss import Database, ZoneLoss, restore_s, zone_database_s
 from seatrial.kernel.simulation import Fleet, Provider
 from seatrial.kernel.values import Value
 
@@ -51,10 +52,10 @@ class FailureCase(Value):
     mean_s: float = 0.0
     hosts: int = 0
     restart_s: float | None = None
-    zone_loss: Literal["survives", "moves", "down"] = "survives"
+    zone_loss: ZoneLoss = "survives"
     region_loss: Literal["survives", "down"] = "down"
     region: str = ""
-    database: Literal["none", "single", "standby"] = "none"
+    database: Database = "none"
     database_share: float = 1.0
     database_timeout_s: float = 30.0
     backup_copy: bool = False
@@ -217,20 +218,8 @@ def _zone(case: FailureCase, count: int, rate_rps: float) -> list[Episode]:
 def _down(case: FailureCase, count: int) -> tuple[Step, ...]:
     """The database in the lost zone: the standby takes over, or it is waited for or restored."""
     wrong = min(1.0, case.database_share)
-    takes = zone_database_s(case)
+    takes = zone_database_s(case.known, case.database)
     return (_full(case, count, takes)._replace(wrong=wrong), _full(case, count))
-
-
-def zone_database_s(case: FailureCase) -> float:
-    """How long the database is gone when its zone is."""
-    if case.database == "standby":
-        return case.known.amount("database-failover-s")
-    return min(case.known.amount("zone-s"), restore_s(case))
-
-
-def restore_s(case: FailureCase) -> float:
-    """Deciding to restore the database elsewhere, and doing it."""
-    return case.known.amount("decide-s") + case.known.amount("database-restore-s")
 
 
 def region_s(case: FailureCase) -> float:
@@ -238,7 +227,7 @@ def region_s(case: FailureCase) -> float:
     if case.region_loss == "survives":
         return case.known.amount("region-failover-s")
     lasts = case.known.amount("region-s")
-    return min(lasts, restore_s(case)) if case.backup_copy else lasts
+    return min(lasts, restore_s(case.known)) if case.backup_copy else lasts
 
 
 def _region(case: FailureCase, count: int, rate_rps: float) -> list[Episode]:

@@ -27,11 +27,10 @@ from seatrial.assessor.simulate.failure_events import (
     FailureCase,
     events,
     region_s,
-    restore_s,
-    zone_database_s,
 )
 from seatrial.assessor.simulate.failure_rates import sampled_amount, stream
 from seatrial.assessor.simulate.failure_windows import Evaluate, Step, fluid
+from seatrial.assessor.simulate.zone_loss import REGION, restore_s, zone_recovery
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.simulation import Estimate, FailureOutlook, Fleet, Recovery, RouteLaw
 from seatrial.kernel.values import Value
@@ -230,24 +229,7 @@ def _availability(
 
 def _recoveries(case: FailureCase) -> tuple[Recovery, ...]:
     """RTO and RPO of the loss of a zone and of the region, by the design's database and copies."""
-    known = case.known
-    lag = known.amount("backup-lag-s")
-    if case.zone_loss == "survives" and case.zones > 1:
-        app, how = known.amount("detect-s"), "the replicas of the other zones go on"
-    elif case.zone_loss == "moves":
-        app = known.amount("detect-s") + known.amount("zone-replace-s") + case.fleet.start_s
-        how = "the replicas are started in another zone"
-    else:
-        app, how = known.amount("zone-s"), "the replicas are in one zone and wait for it"
-    rpo = 0.0
-    if case.database == "standby":
-        how += "; the database's standby takes over with all that was written"
-    elif case.database == "single":
-        restored = zone_database_s(case) < known.amount("zone-s")
-        rpo = lag if restored else 0.0
-        how += "; the database " + ("is restored elsewhere" if restored else "waits for its zone")
-    data = zone_database_s(case) if case.database != "none" else 0.0
-    zone = Recovery(name="zone loss", rto_s=max(app, data), rpo_s=rpo, how=how)
+    zone = zone_recovery(case.known, case.zone_loss, case.zones, case.fleet.start_s, case.database)
     return zone, _region_recovery(case)
 
 
@@ -256,15 +238,15 @@ def _region_recovery(case: FailureCase) -> Recovery:
     stored = case.database != "none"
     if case.region_loss == "survives":
         rpo, how = known.amount("backup-copy-lag-s") if stored else 0.0, "another region takes over"
-    elif case.backup_copy and restore_s(case) < known.amount("region-s"):
+    elif case.backup_copy and restore_s(known) < known.amount("region-s"):
         rpo = known.amount("backup-copy-lag-s") if stored else 0.0
         how = "everything is set up again in another region, from the copy of the backups there"
     else:
         return Recovery(
-            name="region loss", rto_s=region_s(case), rpo_s=0.0,
+            name=REGION, rto_s=region_s(case), rpo_s=0.0,
             how="the design waits for its region; data that does not come back with it is lost",
         )  # fmt: skip
-    return Recovery(name="region loss", rto_s=region_s(case), rpo_s=rpo, how=how)
+    return Recovery(name=REGION, rto_s=region_s(case), rpo_s=rpo, how=how)
 
 
 def _assumptions(case: FailureCase, found: Sequence[Event]) -> tuple[str, ...]:

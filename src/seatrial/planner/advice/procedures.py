@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from seatrial.assessor.recovery import REGION, ZONE
 from seatrial.assessor.simulate.failure_rates import packaged_rates
 from seatrial.assessor.simulate.fleet import START_S
+from seatrial.assessor.simulate.zone_loss import REGION, ZONE
 from seatrial.kernel.advice import Procedure
 from seatrial.kernel.values import Value
 from seatrial.planner.advice.ground import Ground, decoded, has_standby
