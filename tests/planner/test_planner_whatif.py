@@ -10,25 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from planner_cases import CATALOG, HERE, SOURCE
+from planner_cases import workload as small_app
 
 from seatrial.assessor.assess import assess, question
 from seatrial.assessor.outlook import Term, years
 from seatrial.assessor.price import price
 from seatrial.assessor.usage import usage_of
-from seatrial.catalog.load import load
 from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.demand import Budget, Demand, Preferences, Slo, Traffic
 from seatrial.kernel.design import Database, Design
-from seatrial.kernel.platform import Size
 from seatrial.kernel.values import to_json
 from seatrial.kernel.workload import (
-    Component,
     Fact,
-    Measured,
     Proof,
-    Route,
     Service,
-    ServiceTime,
     Workload,
 )
 from seatrial.planner.search import Found, key_of
@@ -40,29 +36,14 @@ from seatrial.planner.whatif.curves import users_of
 from seatrial.planner.whatif.figures import first_true, round_numbers
 from seatrial.planner.whatif.phases import month_of
 
-CATALOG = load()
-HERE = Size(name="share", vcpu=1.0, memory_mib=4096)
-SOURCE = Proof(kind="source", rule="service", file="app/db.py", line=12)
 LATENCY = "[slo] latency_ms_p95"
 
 
 def workload(mean_ms: float = 40.0, facts: tuple[Fact, ...] = ()) -> Workload:
-    quantiles = tuple(mean_ms * (0.7 + 0.6 * (i + 0.5) / 40) for i in range(40))
-    time = ServiceTime(
-        requests=200, mean_ms=mean_ms, cpu_ms_mean=mean_ms * 0.9, scv=0.03,
-        quantiles_ms=quantiles, response_bytes_mean=9000.0,
-    )  # fmt: skip
-    measured = Measured(
-        boot_s=1.0, memory_mib_worker=70.0, memory_mib_idle=70.0, machine="test",
-        proof=Proof(kind="measured", rule="measure", note="200 requests a route"),
-    )  # fmt: skip
-    web = Component(
-        name="web", kind="web", framework="flask", interface="wsgi", entry="wsgi:app",
-        command=("run",), port=8000, facts=facts, measured=measured,
-        routes=(Route(path="/", methods=("GET",), endpoint="/", proof=SOURCE, service_time=time),),
-        services=(Service(kind="postgresql", env="DATABASE_URL", required=False, proof=SOURCE),),
-    )  # fmt: skip
-    return Workload(app="small", source_digest="0", components=(web,))
+    """An app with one route and PostgreSQL only."""
+    made = small_app(mean_ms, facts=facts)
+    web = replace(made.web, routes=made.web.routes[:1], services=made.web.services[1:])
+    return replace(made, components=(web,))
 
 
 def design(platform: str, size: str, replicas: int, multi_az: bool = False) -> Design:

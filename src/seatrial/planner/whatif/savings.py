@@ -131,19 +131,12 @@ def _logs(asked: Question, chosen: Assessment) -> Iterator[Saving]:
     kept = Decimal(LOG_DAYS) / DAYS_PER_MONTH
     if usage.log_retention_months <= kept:
         return
-    bill = bill_of(asked, chosen.design, replace(usage, log_retention_months=kept))
-    less = _less(chosen, bill)
-    line = next((x for x in chosen.bill.lines if x not in bill.lines), None)
-    if less is None or line is None:
-        return
-    yield Saving(
+    yield from _under(
+        asked, chosen, replace(usage, log_retention_months=kept),
         kind="logs",
         move=f"keep logs for {LOG_DAYS} days where they are searched, older ones in a bucket",
-        design=chosen.design.id,
-        saving_usd_month=less,
         against="what happened before that week is no longer found by a query",
-        proof=_price_proof(line),
-    )
+    )  # fmt: skip
 
 
 def _endpoints(asked: Question, chosen: Assessment) -> Iterator[Saving]:
@@ -160,17 +153,29 @@ def _endpoints(asked: Question, chosen: Assessment) -> Iterator[Saving]:
         usage, nat_gateways=0, nat_gib_month=Decimal(0), endpoints=endpoints,
         endpoint_gib_month=usage.nat_gib_month,
     )  # fmt: skip
-    bill = bill_of(asked, chosen.design, moved)
+    yield from _under(
+        asked, chosen, moved,
+        kind="endpoints",
+        move=f"{endpoints} private endpoints instead of {usage.nat_gateways} NAT gateways",
+        against="nothing outside of the provider can be called any more",
+    )  # fmt: skip
+
+
+def _under(
+    asked: Question, chosen: Assessment, usage: Usage, *, kind: str, move: str, against: str
+) -> Iterator[Saving]:
+    """The chosen design under another usage, if that costs less, with a line that it changes."""
+    bill = bill_of(asked, chosen.design, usage)
     less = _less(chosen, bill)
     line = next((x for x in chosen.bill.lines if x not in bill.lines), None)
     if less is None or line is None:
         return
     yield Saving(
-        kind="endpoints",
-        move=f"{endpoints} private endpoints instead of {usage.nat_gateways} NAT gateways",
+        kind=kind,
+        move=move,
         design=chosen.design.id,
         saving_usd_month=less,
-        against="nothing outside of the provider can be called any more",
+        against=against,
         proof=_price_proof(line),
     )
 
