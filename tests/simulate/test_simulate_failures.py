@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +29,6 @@ from seatrial.assessor.simulate.rollouts import (
     Strategy,
     StrategyKind,
     bad_rollout,
-    deploy_dip,
     rollout,
 )
 from seatrial.kernel.errors import InputError
@@ -175,20 +173,17 @@ def test_rolling_keeps_what_it_promises() -> None:
     assert phases == ((60.0, 3, 0.0), (60.0, 3, pytest.approx(2 / 3)))
     # Three replicas: one more, none fewer, one at a time, as 25 % of three is rounded down.
     assert [phase.ready for phase in rollout(3, Strategy(), 60.0)] == [3, 3, 3]
-    assert deploy_dip(FLEET, Strategy(kind="rolling", surge=0.0, unavailable=0.5)) == (
-        (0.0, 60.0, 0.5),
-        (60.0, 120.0, 0.5),
-    )
+    halves = rollout(2, Strategy(surge=0.0, unavailable=0.5), 60.0)
+    assert [(phase.seconds, phase.ready) for phase in halves] == [(60.0, 1), (60.0, 1)]
 
 
 @pytest.mark.parametrize("kind", ["blue-green", "canary"])
 def test_a_second_fleet_costs_no_capacity(kind: StrategyKind) -> None:
-    dip = deploy_dip(FLEET, Strategy(kind=kind), replicas=5)
-    assert {part.share for part in dip} == {1.0}
+    assert {phase.ready for phase in rollout(5, Strategy(kind=kind), 60.0)} == {5}
 
 
 def test_recreate_stops_everything_while_it_starts() -> None:
-    assert deploy_dip(FLEET, Strategy(kind="recreate")) == ((0.0, 60.0, 0.0),)
+    assert rollout(5, Strategy(kind="recreate"), 60.0) == ((60.0, 0, 0),)
 
 
 @settings(max_examples=200, deadline=None)
@@ -209,8 +204,6 @@ def test_a_rollout_ends_and_keeps_its_bounds(
         floor = 0 if kind == "recreate" else count - math.floor(count * unavailable)
         assert floor <= phase.ready <= count
         assert 0 <= phase.new_share <= 1 and 0 <= phase.seconds < math.inf
-    dip = deploy_dip(replace(FLEET, replicas_min=count), strategy)
-    assert all(a.until_s == b.from_s for a, b in pairwise(dip))
 
 
 def test_a_bad_canary_by_hand() -> None:

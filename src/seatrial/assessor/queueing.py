@@ -50,33 +50,6 @@ def wait_decay_per_ms(
     return 2 * slack / (arrival_scv + service_scv)
 
 
-def response_quantiles(
-    probabilities: Sequence[float], weights: Floats, services_ms: Floats, waits: float, decay: float
-) -> list[float]:
-    """Quantiles in milliseconds of wait + service, one for each probability.
-
-    `weights` (n,) sum to 1 and belong to the service times `services_ms` (n,); `waits` is the
-    probability of waiting and `decay` the rate of the wait's exponential tail per millisecond.
-    """
-    many = quantiles_of(
-        probabilities, weights, services_ms, np.array([waits]), np.array([decay])
-    )  # fmt: skip
-    return [float(value) for value in many[0]]
-
-
-def quantiles_of(
-    probabilities: Sequence[float], weights: Floats, services_ms: Floats, waits: Floats,
-    decays: Floats,
-) -> Floats:  # fmt: skip
-    """The same for many waits (m,) and their decays at once: (m, probabilities).
-
-    The distribution function is a mixture of exponentials that each start at a service time: it
-    jumps there and follows one exponential up to the next. So the stretch that holds the quantile
-    is looked up, and the quantile in it is a logarithm.
-    """
-    return quantiles_on(ladder(weights, services_ms), probabilities, waits, decays)
-
-
 class Ladder(NamedTuple):
     """Service times ascending, each once, with their shares and the sums of these."""
 
@@ -97,7 +70,13 @@ def ladder(weights: Floats, services_ms: Floats) -> Ladder:
 def quantiles_on(
     served: Ladder, probabilities: Sequence[float], waits: Floats, decays: Floats
 ) -> Floats:
-    """What `quantiles_of` says of service times that are sorted already."""
+    """Quantiles in milliseconds of wait + service: (m, probabilities).
+
+    `waits` (m,) are probabilities of waiting, `decays` (m,) the rates per millisecond of the wait's
+    exponential tail. The distribution function is a mixture of exponentials that each start at a
+    service time: it jumps there and follows one exponential up to the next. So the stretch that
+    holds the quantile is looked up, and the quantile in it is a logarithm.
+    """
     step = max(1, CELLS_MAX // len(served.services))
     parts = [
         _block(probabilities, served, waits[at : at + step], decays[at : at + step])

@@ -41,7 +41,6 @@ from seatrial.kernel.values import Value
 Floats = npt.NDArray[np.float64]
 
 OK, REJECTED, TIMED_OUT, FAILED = state.OK, state.REJECTED, state.TIMED_OUT, state.FAILED
-OUTCOMES = ("ok", "rejected", "timed out", "failed")
 
 BALANCERS = {
     "round-robin": state.ROUND_ROBIN,

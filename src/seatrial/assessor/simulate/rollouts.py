@@ -12,7 +12,6 @@ import math
 from typing import Literal, NamedTuple
 
 from seatrial.kernel.errors import InputError
-from seatrial.kernel.simulation import Fleet
 from seatrial.kernel.values import Value
 
 StrategyKind = Literal["recreate", "rolling", "blue-green", "canary"]
@@ -49,14 +48,6 @@ class Phase(NamedTuple):
     new_share: float
 
 
-class CapacityShare(NamedTuple):
-    """From one second of the deployment to another, this share of the usual capacity is there."""
-
-    from_s: float
-    until_s: float
-    share: float
-
-
 def check_strategy(strategy: Strategy) -> None:
     """Raises `InputError` for a strategy that could never end."""
     shares = (strategy.surge, strategy.unavailable, strategy.canary_share, strategy.alarm_share)
@@ -73,23 +64,6 @@ def check_strategy(strategy: Strategy) -> None:
             where="deploy strategy: canary_s, alarm_period_s, alarm_requests, switch_s",
             fix="give seconds and requests that are 0 or more",
         )
-
-
-def deploy_dip(
-    fleet: Fleet, strategy: Strategy, replicas: int | None = None
-) -> tuple[CapacityShare, ...]:
-    """Share of the usual capacity over a deployment of a good version, from its first second.
-
-    Of `replicas`, or of the fleet's minimum. Before and after it is 1.
-    """
-    count = max(1, fleet.replicas_min if replicas is None else replicas)
-    told: list[CapacityShare] = []
-    now = 0.0
-    for phase in rollout(count, strategy, fleet.start_s):
-        if phase.seconds > 0:
-            told.append(CapacityShare(now, now + phase.seconds, min(1.0, phase.ready / count)))
-            now += phase.seconds
-    return tuple(told)
 
 
 def rollout(count: int, strategy: Strategy, start_s: float) -> tuple[Phase, ...]:

@@ -21,7 +21,6 @@ from seatrial.kernel.workload import Dependency, Fact, Proof, Service
 T = TypeVar("T")
 
 ECS = ("aws-fargate", "aws-ecs-ec2", "aws-ecs-express")
-KUBERNETES = ("kubernetes", "aws-eks", "gcp-gke", "azure-aks")
 
 
 class App(NamedTuple):

@@ -15,7 +15,6 @@ from seatrial.profiler.source import Source
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PROCFILE_RUNNERS = frozenset({"honcho", "foreman", "overmind", "hivemind", "forego", "goreman"})
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun"})
-_TASK_RUNNERS = frozenset({"poe", "task", "taskipy", "just"})
 _SCRIPT_BYTES_MAX = 64_000
 PYTHON = "python"
 SHELL = "shell"

@@ -46,7 +46,6 @@ _REMOVERS = frozenset({"remove", "unlink", "rmtree", "removedirs", "cleanup"})
 _OBJECT_STORES = ("boto3", "botocore", "minio", "s3fs", "gcsfs", "storages", "aioboto3",
                   "aiobotocore", "fsspec", "azure")  # fmt: skip
 _TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
-_BUFFERS = ("io.BytesIO()", "io.StringIO()", "tempfile.")
 _READERS = ("open", "read_text", "read_bytes", "read_csv", "read_json", "exists")
 _READ_MODES = frozenset("rbtU")
 

@@ -27,7 +27,6 @@ _NO_ADDRESS = frozenset({
 })  # fmt: skip
 _TELLING = frozenset({"help", "description", "title", "placeholder", "label", "examples", "example",
                       "msg", "message", "detail"})  # fmt: skip
-_CLIENT_FREE = frozenset({"sqlite", "sqlserver"})
 # Values of Flask-Session's SESSION_TYPE, Flask-Caching's CACHE_TYPE and the like.
 _TYPES: dict[str, Key] = {
     "redis": ("redis", ""), "rediscache": ("redis", ""), "redisclustercache": ("redis", ""),
