@@ -200,21 +200,6 @@ def with_terraform(cases: dict[str, BundleFiles]) -> dict[str, BundleFiles]:
     return {name: files for name, files in cases.items() if not name.startswith("this-machine")}
 
 
-def test_valid(
-    all_cases: dict[str, BundleFiles], tmp_path: Path, terraform: str, plugin_dir: Path
-) -> None:
-    """The ends of the matrix: the smallest and the largest bundle of each platform."""
-    chosen = {
-        name: files
-        for name, files in with_terraform(all_cases).items()
-        if name.endswith(
-            ("-none-fixed-plain", "-multi-scales-nasty", "lightsail-multi-fixed-nasty")
-        )
-    }
-    assert len(chosen) == 8
-    validate(chosen, tmp_path, terraform, plugin_dir)
-
-
 def test_the_password_is_drawn_once_and_only_where_terraform_hides_it(make_files: Files) -> None:
     """Seen with real applies: a data source's id, and a terraform_data's output, are shown."""
     for platform in ("aws-fargate", "aws-ecs-ec2", "aws-lambda", "aws-lightsail"):
@@ -230,7 +215,7 @@ def test_the_password_is_drawn_once_and_only_where_terraform_hides_it(make_files
 
 
 @pytest.mark.slow
-def test_whole_matrix_valid(
+def test_all_are_valid(
     all_cases: dict[str, BundleFiles], tmp_path: Path, terraform: str, plugin_dir: Path
 ) -> None:
     chosen = with_terraform(all_cases)
