@@ -1,50 +1,41 @@
-"""The only place that knows the order of the stages."""
+"""The only place that knows the order of the stages.
+
+A stage is imported by the verb that needs it: the others do not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from seatrial import planning, pricing, rehearsal, runtime_wheel, settings, starter
-from seatrial.bundler.bundle import bundle, write
-from seatrial.bundler.verify import verify
-from seatrial.engines.engine import StopReport
-from seatrial.engines.local.engine import LocalEngine
+from seatrial import starter
 from seatrial.files import write_atomic
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
-from seatrial.kernel.errors import AppError, MissingStageError
+from seatrial.kernel.errors import MissingStageError
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.shipped import Shipped
 from seatrial.kernel.started import Started
 from seatrial.kernel.values import digest
 from seatrial.kernel.workload import Workload
-from seatrial.profiler.source import Source
-from seatrial.project import Project
-from seatrial.reporter.report import FORMATS, QUICK, Format, report
-from seatrial.trials.machine import describe
+from seatrial.running import Running
+
+if TYPE_CHECKING:
+    from seatrial.engines.local.sandbox import Limits
 
 
-class Pipeline:
+class Pipeline(Running):
     """The verbs of Seatrial on one app; each leaves what it made under `.seatrial/`."""
 
     def __init__(self, app_dir: Path, state_dir: Path | None, tell: Callable[[str], None]) -> None:
-        if not app_dir.is_dir():
-            raise AppError(
-                "is not a folder", where=str(app_dir), fix="give the folder that holds the app"
-            )
-        self.app_dir = app_dir.resolve()
-        self.settings = settings.read(app_dir)
-        self.project = Project(self.app_dir, state_dir)
-        self.local = self.project.root / "local"
-        self.engine = LocalEngine(self.local)
-        self.tell = tell
+        super().__init__(app_dir, state_dir, tell)
         self._workload: Workload | None = None
 
-    def profile(self, *, measured: bool, limits: rehearsal.Limits | None = None) -> Workload:
+    def profile(self, *, measured: bool, limits: Limits | None = None) -> Workload:
         """Read the app's source; when `measured`, also boot it within `limits` and time it.
 
         The source is read once by one command. Measurements of the very same app are kept.
@@ -52,12 +43,15 @@ class Pipeline:
         if self._workload is not None and not measured:
             return self._workload
         self.tell("reading the source")
-        # All detectors and their tables: `status` and `logs` do not wait for them.
+        # All detectors and their tables.
         from seatrial.profiler.profile import profile
+        from seatrial.profiler.source import Source
 
         workload = profile(Source.open(self.app_dir), self.settings.app)
         known = self.project.find("workload", Workload)
         if measured:
+            from seatrial import rehearsal  # what boots and measures an app
+
             workload = rehearsal.measured(
                 self.app_dir, workload, self.settings, self.local, self.tell, limits
             )
@@ -73,6 +67,8 @@ class Pipeline:
 
     def plan(self) -> Plan:
         """Decide where the app should run, and write the report of it."""
+        from seatrial import planning, pricing  # with the catalogue and the assessor
+
         made = planning.decided(
             self.profile(measured=False),
             self.settings,
@@ -81,7 +77,7 @@ class Pipeline:
             self.tell,
         )
         self.project.save("plan", made)
-        self.write_report(self.project.root / "report", QUICK)
+        self.write_report(self.project.root / "report", quick=True)
         return made
 
     def bundle(self) -> Bundle:
@@ -93,6 +89,11 @@ class Pipeline:
                 where=str(self.app_dir),
                 fix="see `seatrial plan`: relax the SLO or the budget",
             )
+        # The templates and their engine.
+        from seatrial import runtime_wheel
+        from seatrial.bundler.bundle import bundle, write
+        from seatrial.bundler.verify import verify  # and what checks them
+
         self.tell("writing the bundle")
         wheel, folder = runtime_wheel.pack(), self.project.root / "bundle"
         made = write(bundle(workload, self.settings, decided.buildable.design, wheel), folder)
@@ -103,6 +104,10 @@ class Pipeline:
 
     def deploy(self, port: int | None) -> Deployment:
         """Run the app on this machine."""
+        # What prepares an app to run here.
+        from seatrial import rehearsal
+        from seatrial.trials.machine import describe
+
         workload, wanted = self.profile(measured=False), self.settings
         if port is not None:
             wanted = replace(wanted, deploy=replace(wanted.deploy, port=port))
@@ -111,18 +116,6 @@ class Pipeline:
         size = rehearsal.share(describe(), most)
         release = rehearsal.release(self.app_dir, workload, wanted, size, self.local, self.tell)
         return self.engine.deploy(release, progress=self.tell)
-
-    def status(self) -> Deployment | None:
-        """What runs, found by looking."""
-        return self.engine.status()
-
-    def stop(self) -> StopReport:
-        """End everything of the deployment."""
-        return self.engine.stop(progress=self.tell)
-
-    def logs(self, lines: int) -> dict[str, tuple[str, ...]]:
-        """The last lines of each log, by process."""
-        return self.engine.logs(lines)
 
     def trial_load(self, *, seed: int, duration_s: float) -> LoadEvidence:
         """Load what is deployed at the peak rate, as far as this machine carries it."""
@@ -134,13 +127,18 @@ class Pipeline:
                 where=str(self.app_dir),
                 fix=f"run `seatrial deploy {self.app_dir}` first",
             )
+        from seatrial import rehearsal  # the load generator
+
         found = rehearsal.load(running.url, decided, workload, seed, duration_s, self.tell)
         self.project.save("evidence", found)
         self.write_report(self.project.root / "report")
         return found
 
-    def write_report(self, folder: Path, formats: tuple[Format, ...] = FORMATS) -> None:
-        """Write the report of the last plan in some formats."""
+    def write_report(self, folder: Path, *, quick: bool = False) -> None:
+        """Write the report of the last plan in all formats, or the one that takes no time."""
+        # The reporter with its templates.
+        from seatrial.reporter.report import FORMATS, QUICK, report
+
         self.tell("writing the report")
         decided = self.project.load("plan", Plan)
         made = self.project.find("bundle", Bundle)
@@ -150,11 +148,14 @@ class Pipeline:
         if found is not None and found.workload_digest != decided.workload_digest:
             found = None
         workload = self.project.load("workload", Workload)
+        formats = QUICK if quick else FORMATS
         for name, data in report(workload, decided, made, found, formats).items():
             write_atomic(folder / name, data)
 
     def ship(self, *, keep: bool, port: int | None) -> Shipped:
         """The whole loop. What was deployed is stopped again, unless it is to be kept."""
+        from seatrial import rehearsal  # for a free port
+
         workload = self.profile(measured=True)
         decided = self.plan()
         made = found = None

@@ -8,7 +8,7 @@ import typer
 
 from seatrial.cli.common import HERE, AppDir, Json, StateDir, run
 from seatrial.cli.profile_view import workload
-from seatrial.rehearsal import Limits
+from seatrial.engines.local.sandbox import Limits
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from seatrial.assessor.simulate.service import CELLS, samples, with_provider
 from seatrial.kernel.demand import Llm
 from seatrial.kernel.simulation import Estimate, HourOutlook, Provider, RouteLaw
 from seatrial.kernel.workload import Component, Route
@@ -83,6 +82,9 @@ def effect(laws: tuple[RouteLaw, ...], provider: Provider, seed: int = 0) -> Eff
     Requests that fail take the time until they do. Processor time keeps its mean, but is spread
     as the wall time then is.
     """
+    # The compiler of the simulator's kernels: rules and prices know providers without it.
+    from seatrial.assessor.simulate.service import CELLS, samples, with_provider
+
     total = sum(law.weight for law in laws)
     made, lost = [], 0.0
     for number, law in enumerate(laws):
