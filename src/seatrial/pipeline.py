@@ -119,7 +119,6 @@ class Pipeline(Running):
 
     def trial_load(self, *, seed: int, duration_s: float) -> LoadEvidence:
         """Load what is deployed at the peak rate, as far as this machine carries it."""
-        decided, workload = self.decided(), self.project.load("workload", Workload)
         running = self.engine.status()
         if running is None or not running.serving:
             raise MissingStageError(
@@ -129,6 +128,7 @@ class Pipeline(Running):
             )
         from seatrial import rehearsal  # the load generator
 
+        decided, workload = self.decided(), self.project.load("workload", Workload)
         found = rehearsal.load(running.url, decided, workload, seed, duration_s, self.tell)
         self.project.save("evidence", found)
         self.write_report(self.project.root / "report")

@@ -61,10 +61,10 @@ class Cli(NamedTuple):
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [SEATRIAL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=self.env(), cwd=self.home,
+            env={**self.env(), **env}, cwd=self.home,
         )  # fmt: skip
 
     def env(self) -> dict[str, str]:

@@ -89,17 +89,6 @@ def test_plan_is_as_expected_and_the_same_twice(furlong: Any) -> None:
     assert all(v.reasons for v in made.platforms if v.best is None)
 
 
-def test_bundle_is_the_same_twice_and_checked(furlong: Any) -> None:
-    cli, _ = furlong
-    first, second = (cli.run("bundle", str(cli.app), "--json") for _ in range(2))
-    assert first.code == 0
-    assert first.out == second.out
-    made = from_json(first.out.encode(), Bundle)
-    for file in made.files:
-        assert (Path(made.directory) / file.path).stat().st_size == file.size_bytes
-    assert {check.status for check in made.checks} <= {"passed", "skipped"}
-
-
 def test_every_number_in_the_report_can_be_traced(furlong: Any) -> None:
     cli, _ = furlong
     report = (cli.app / ".seatrial/report/report.md").read_text()
@@ -116,15 +105,6 @@ def test_the_state_is_json_without_secrets(furlong: Any) -> None:
     cli, _ = furlong
     for path in (cli.app / ".seatrial/objects").iterdir():
         json.loads(path.read_text())
-
-
-@pytest.mark.parametrize("verb", ["profile", "plan", "bundle", "status"])
-def test_people_get_tables_without_colour_when_piped(furlong: Any, verb: str) -> None:
-    cli, _ = furlong
-    told = cli.run(verb, str(cli.app))
-    assert told.code == 0
-    assert "\x1b[" not in told.out
-    assert told.out.strip()
 
 
 def shape(text: str) -> list[str]:
@@ -148,13 +128,35 @@ def test_the_output_in_the_readme_is_the_real_one(furlong: Any) -> None:
     assert shown == real
 
 
-def test_the_commands_in_the_readme_run(furlong: Any) -> None:
+@pytest.fixture(scope="module")
+def told(furlong: Any) -> dict[str, Any]:
+    """What the README's commands came to, by command, after what was shipped is stopped."""
     cli, _ = furlong
     (block,) = [b for b in BLOCKS if b.startswith("$ seatrial profile")]
-    commands = [line.removeprefix("$ ").split() for line in block.splitlines()]
+    commands = [line.removeprefix("$ seatrial ") for line in block.splitlines()]
     assert cli.run("stop", str(cli.app)).code == 0
-    for command in commands:
-        arguments = [str(cli.app) if a == "examples/furlong" else a for a in command[1:]]
-        done = cli.run(*arguments)
-        assert done.code == 0, done.out + done.err
-        assert done.out.strip()
+    return {
+        command: cli.run(*command.replace("examples/furlong", str(cli.app)).split())
+        for command in commands
+    }
+
+
+def test_the_commands_in_the_readme_run(told: dict[str, Any]) -> None:
+    """People get tables, without colour when piped."""
+    for command, done in told.items():
+        assert done.code == 0, command + done.out + done.err
+        assert done.out.strip(), command
+        assert "\x1b[" not in done.out, command
+
+
+def test_bundle_is_the_same_twice_and_checked(furlong: Any, told: dict[str, Any]) -> None:
+    cli, _ = furlong
+    assert told["bundle examples/furlong"].code == 0
+    first = Project(cli.app).load("bundle", Bundle)
+    second = cli.run("bundle", str(cli.app), "--json")
+    assert second.code == 0
+    made = from_json(second.out.encode(), Bundle)
+    assert made == first
+    for file in made.files:
+        assert (Path(made.directory) / file.path).stat().st_size == file.size_bytes
+    assert {check.status for check in made.checks} <= {"passed", "skipped"}

@@ -12,7 +12,6 @@ from seatrial.cli import plan_view
 from seatrial.cli.common import HERE, AppDir, Json, StateDir, out, perform
 from seatrial.kernel.plan import Plan
 from seatrial.pipeline import Pipeline
-from seatrial.planning import planned_for
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -55,6 +54,9 @@ def plan(
 
     def work(tell: Callable[[str], None]) -> Plan:
         if workload is not None:
+            # The planner: what is wrong with an app's folder is told without it.
+            from seatrial.planning import planned_for
+
             return planned_for(workload, report, tell)
         pipeline = Pipeline(app_dir, state_dir, tell)
         made = pipeline.plan()
