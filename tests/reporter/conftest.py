@@ -110,12 +110,22 @@ def cases() -> dict[str, Case]:
     return made
 
 
-@pytest.fixture(scope="session", params=("rich", "none", "hostile"))
-def drawn(request: pytest.FixtureRequest, cases: dict[str, Case]) -> Case:
+@pytest.fixture(scope="session")
+def rendered() -> dict[str, Case]:
+    """What `drawn` has rendered; pytest itself drops a parameter's value with the next one."""
+    return {}
+
+
+@pytest.fixture(params=("rich", "none", "hostile"))
+def drawn(
+    request: pytest.FixtureRequest, cases: dict[str, Case], rendered: dict[str, Case]
+) -> Case:
     """A report with everything that has to be rendered."""
     case = cases[request.param]
-    given = (case.workload, case.plan, case.bundle, case.evidence)
-    return Case(case.name, *given, files=report(*given))
+    if case.name not in rendered:
+        given = (case.workload, case.plan, case.bundle, case.evidence)
+        rendered[case.name] = Case(case.name, *given, files=report(*given))
+    return rendered[case.name]
 
 
 @pytest.fixture(params=NAMES)

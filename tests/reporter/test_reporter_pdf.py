@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -12,8 +13,19 @@ from pypdf import PdfReader
 from seatrial.reporter.pdf import breakable
 
 
+@cache
+def opened(data: bytes) -> tuple[PdfReader, tuple[str, ...]]:
+    """A document and the texts of its pages, which take seconds to read."""
+    made = PdfReader(io.BytesIO(data))
+    return made, tuple(page.extract_text() for page in made.pages)
+
+
 def reader(case: Any) -> PdfReader:
-    return PdfReader(io.BytesIO(case.files["report.pdf"]))
+    return opened(case.files["report.pdf"])[0]
+
+
+def texts(case: Any) -> tuple[str, ...]:
+    return opened(case.files["report.pdf"])[1]
 
 
 def squeezed(text: str) -> str:
@@ -22,10 +34,9 @@ def squeezed(text: str) -> str:
 
 
 def test_pages_are_numbered_and_dated(drawn: Any) -> None:
-    pages = reader(drawn).pages
+    pages = texts(drawn)
     assert len(pages) > 4
-    for at, page in enumerate(pages, 1):
-        text = page.extract_text()
+    for at, text in enumerate(pages, 1):
         if at > 1 or drawn.name != "hostile":
             assert f"{at} of {len(pages)}" in text
         assert "Prices up to 2026-1" in text
@@ -36,17 +47,17 @@ def test_contents_lead_to_every_section(drawn: Any) -> None:
     heads = re.findall(r"^## \d+\. (.*)$", drawn.markdown, re.M)
     outline = [str(one.title) for one in made.outline if not isinstance(one, list)]
     assert [re.sub(r"^\d+\.? ", "", title) for title in outline] == heads
-    listed = next(page.extract_text() for page in made.pages if "Contents" in page.extract_text())
+    listed = next(text for text in texts(drawn) if "Contents" in text)
     for title, one in zip(heads, made.outline, strict=True):
         where = made.get_destination_page_number(one) + 1
         assert squeezed(f"{title}{where}") in squeezed(listed)
-        assert squeezed(title) in squeezed(made.pages[where - 1].extract_text())
+        assert squeezed(title) in squeezed(texts(drawn)[where - 1])
 
 
 def test_page_one_answers_alone(drawn: Any) -> None:
     if drawn.name != "rich":
         pytest.skip("page one of a decision")
-    text = squeezed(reader(drawn).pages[0].extract_text())
+    text = squeezed(texts(drawn)[0])
     for told in ("Run furlong on AWS Fargate for $128.93 a month.", "Where", "How much",
                  "How sure this is", "What could change it", "258 ms", "99.957 %",
                  "at 159,000 a day", "Held in trial", "P1\u2013P11", "Contents"):  # fmt: skip
@@ -76,7 +87,7 @@ def test_links_stay_inside_or_lead_to_sources(drawn: Any) -> None:
 def test_hostile_texts_stay_texts(drawn: Any) -> None:
     if drawn.name != "hostile":
         pytest.skip("only where texts are hostile")
-    text = squeezed("".join(page.extract_text() for page in reader(drawn).pages))
+    text = squeezed("".join(texts(drawn)))
     assert '<script>alert("1")</script>' in text and "{{7*7}}" in text
     assert "\\u202e" in text and "\u202e" not in text
 
