@@ -1,4 +1,4 @@
-"""Shared by all tests: golden files, written anew by `make golden`, and compiled kernels."""
+"""Shared by all tests: their order, golden files (written anew by `make golden`), kernels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,27 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src/seatrial"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src/seatrial"
+
+LONGEST = (
+    "e2e/test_e2e_furlong.py",
+    # Compiles the simulator's kernels while the first one still measures its app.
+    "cli/test_cli_plan.py",
+    "house/test_house_seed_decisions.py",
+    "engines/test_engines_measured.py",
+    "e2e/test_e2e_kill.py",
+    "planner/test_planner_search.py",
+    "bundler/test_bundler_terraform.py",
+    "planner/test_planner_plan.py",
+    "e2e/test_e2e_errors.py",
+)
+"""The files that take longest begin: no worker is left with one when the others are done."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # Prices that somebody fetched on this machine must not decide a test.
-    os.environ["SEATRIAL_PRICES_DIR"] = str(Path(__file__).parent / "no-fetched-prices")
+    os.environ["SEATRIAL_PRICES_DIR"] = str(TESTS / "no-fetched-prices")
     # The simulator's machine code is kept for all workers, the commands they start and later runs.
     # Numba looks at the file of a function only, not at those of the functions that it calls.
     kernels = [*sorted((SOURCE / "assessor/simulate").glob("*.py")), SOURCE / "kernel/policies.py"]
@@ -22,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("cacheprovider"):
         folder = config.cache.mkdir(f"kernels-{digest[:12]}")
         os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {TESTS / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
