@@ -165,10 +165,11 @@ PROBES = (
     ),
     Option(
         "checks",
-        "NAME=URL,..|auto",
+        "NAME=URL,..|auto|none",
         "auto",
-        "what /ready asks besides; auto: DATABASE_URL, REDIS_URL and the worker's broker",
-        lambda text: None if text == "auto" else parsers.checks(text),
+        "what /ready asks besides; auto: DATABASE_URL, REDIS_URL, CELERY_BROKER_URL and their "
+        "like; for a URL may stand the variable that has it",
+        parsers.checks,
         secret=True,
     ),
     Option(
