@@ -6,14 +6,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_conformance_web import SECRET, lines, metric
 
-from harness import Running, exists, get, start_worker, wait_for
+from conftest import Start
+from harness import Running, exists, get, wait_for
 
 APPS = Path(__file__).parent / "apps"
 
@@ -22,6 +23,7 @@ APPS = Path(__file__).parent / "apps"
 def shop(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The app as a client sees it, talking to this test's own broker."""
     monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.syspath_prepend(str(APPS))
     sys.modules.pop("celery_app", None)
     import celery_app  # Reads its broker's address when it is imported.
 
@@ -29,40 +31,29 @@ def shop(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     celery_app.app.close()
 
 
-class Workers:
-    """Starts workers, and ends what is left of them."""
-
-    def __init__(self, folder: Path, redis_url: str) -> None:
-        self._folder, self._redis_url = folder, redis_url
-        self.started: list[Running] = []
-
-    def begin(self, *options: str, concurrency: int = 2) -> Running:
-        folder = self._folder / str(len(self.started))
-        folder.mkdir()
-        words = ("celery", "-A", "celery_app", "worker", "-c", str(concurrency), "-l", "INFO")
-        env = {
-            "REDIS_URL": self._redis_url,
-            "SHOP_API_KEY": SECRET,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }
-        app = start_worker(folder, words, *options, app_dir=APPS, env=env)
-        self.started.append(app)
-        wait_for(lambda: app.ask("/ready")[0] == 200, f"worker: {app.stderr[-2000:]}", 60)
-        return app
+Begin = Callable[..., Running]
 
 
 @pytest.fixture
-def workers(tmp_path: Path, redis_url: str) -> Iterator[Workers]:
-    made = Workers(tmp_path, redis_url)
-    yield made
-    for app in made.started:
-        app.end()
+def begin(run: Start, redis_url: str) -> Begin:
+    """Starts a worker, and waits until it is ready."""
+
+    def one(*options: str, concurrency: int = 2) -> Running:
+        words = ("celery", "-A", "celery_app", "worker", "-c", str(concurrency), "-l", "INFO")
+        env = {
+            "REDIS_URL": redis_url,
+            "SHOP_API_KEY": SECRET,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        app = run("", *options, program=words, subcommand="worker", app_dir=APPS, env=env)
+        wait_for(lambda: app.ask("/ready")[0] == 200, f"worker: {app.stderr[-2000:]}", 60)
+        return app
+
+    return one
 
 
-def test_probes_answer_while_every_process_works(
-    workers: Workers, shop: Any, tmp_path: Path
-) -> None:
-    app = workers.begin(concurrency=1)
+def test_probes_answer_while_every_process_works(begin: Begin, shop: Any, tmp_path: Path) -> None:
+    app = begin(concurrency=1)
     done = tmp_path / "done"
     shop.sleep.delay(3, str(done))
     wait_for(lambda: Path(f"{done}.began").exists(), "a task that runs")
@@ -76,10 +67,8 @@ def test_probes_answer_while_every_process_works(
     assert sorted(times_s)[-2] < 0.1
 
 
-def test_a_running_task_is_finished_before_the_end(
-    workers: Workers, shop: Any, tmp_path: Path
-) -> None:
-    app = workers.begin()
+def test_a_running_task_is_finished_before_the_end(begin: Begin, shop: Any, tmp_path: Path) -> None:
+    app = begin()
     done = tmp_path / "done"
     shop.sleep.delay(2, str(done))
     wait_for(lambda: Path(f"{done}.began").exists(), "a task that runs")
@@ -89,40 +78,40 @@ def test_a_running_task_is_finished_before_the_end(
 
 
 def test_a_task_over_the_budget_is_returned_and_done_by_another(
-    workers: Workers, shop: Any, tmp_path: Path
+    begin: Begin, shop: Any, tmp_path: Path
 ) -> None:
-    first = workers.begin("--graceful-timeout-s", "1")
+    first = begin("--graceful-timeout-s", "1")
     done = tmp_path / "done"
     shop.sleep.delay(6, str(done))
     wait_for(lambda: Path(f"{done}.began").exists(), "a task that runs")
     first.signal(signal.SIGTERM)
     assert first.wait_exit(30) == 0
     assert not done.exists()
-    workers.begin()
+    begin()
     wait_for(done.exists, "the task done by another", 40)
     assert Path(f"{done}.began").read_text() == "xx"
 
 
 def test_a_killed_process_is_replaced_and_its_task_done_again(
-    workers: Workers, shop: Any, tmp_path: Path
+    begin: Begin, shop: Any, tmp_path: Path
 ) -> None:
-    app = workers.begin()
+    app = begin()
     result = shop.die_once.delay(str(tmp_path / "died"))
     assert exists(result.get(timeout=40))
     assert app.process.poll() is None
     assert shop.add.delay(1, 2).get(timeout=20) == 3
 
 
-def test_a_killed_worker_is_started_again(workers: Workers, shop: Any) -> None:
-    app = workers.begin()
+def test_a_killed_worker_is_started_again(begin: Begin, shop: Any) -> None:
+    app = begin()
     [pid] = app.workers()
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: app.workers() not in ([], [pid]), "a new worker")
     assert shop.add.delay(2, 2).get(timeout=40) == 4
 
 
-def test_lines_correlate_and_metrics_count(workers: Workers, shop: Any) -> None:
-    app = workers.begin()
+def test_lines_correlate_and_metrics_count(begin: Begin, shop: Any) -> None:
+    app = begin()
     for _ in range(3):
         result = shop.talk.apply_async(headers={"correlation_id": "order-7"})
         result.get(timeout=20)
@@ -140,8 +129,8 @@ def test_lines_correlate_and_metrics_count(workers: Workers, shop: Any) -> None:
     assert metric(app, name, task="celery_app.talk", outcome="success") == 3
 
 
-def test_no_secret_in_any_line(workers: Workers, shop: Any) -> None:
-    app = workers.begin()
+def test_no_secret_in_any_line(begin: Begin, shop: Any) -> None:
+    app = begin()
     result = shop.secret.delay()
     with contextlib.suppress(RuntimeError, Exception):
         result.get(timeout=20)
@@ -152,8 +141,8 @@ def test_no_secret_in_any_line(workers: Workers, shop: Any) -> None:
     assert lines(app)
 
 
-def test_not_ready_without_its_broker(workers: Workers, shop: Any, redis_url: str) -> None:
-    app = workers.begin()
+def test_not_ready_without_its_broker(begin: Begin, shop: Any, redis_url: str) -> None:
+    app = begin()
     assert get(app.management, "/health")[0] == 200
     body = app.ask("/ready")[1]
     assert redis_url not in json.dumps(body)

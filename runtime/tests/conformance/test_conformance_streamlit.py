@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,23 @@ from test_conformance_web import SECRET, lines, metric
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from harness import Running, get, start_streamlit, wait_for
+from conftest import Start
+from harness import Running, get, wait_for
 
 APPS = Path(__file__).parent / "apps"
 Page = Callable[..., Running]
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    started: list[Running] = []
-
+def page(run: Start, tmp_path: Path) -> Page:
     def begin(*options: str) -> Running:
-        folder = tmp_path / str(len(started))
-        folder.mkdir()
         env = {"SHOP_API_KEY": SECRET, "HOME": str(tmp_path)}
-        app = start_streamlit(folder, "streamlit_app.py", *options, app_dir=APPS, env=env)
-        started.append(app)
+        app = run("streamlit_app.py", *options, subcommand="streamlit", app_dir=APPS, env=env)
         wait_for(lambda: app.ask("/ready")[0] == 200, f"page: {app.stderr[-2000:]}", 60)
         app.workers()
         return app
 
-    yield begin
-    for app in started:
-        app.end()
+    return begin
 
 
 def socket_to(app: Running) -> ClientConnection:
