@@ -109,7 +109,7 @@ def test_a_leaking_server_waits_for_its_sessions(page: Page) -> None:
     app = page("--max-worker-memory", "64MiB")
     with contextlib.suppress(ConnectionClosed), socket_to(app) as socket:
         assert "hello world" in run_script(socket)
-    wait_for(lambda: app.events("worker_replaced"), "report", 60)
+    wait_for(lambda: app.events("worker_recycled"), "report", 60)
 
 
 def test_lines_parse_metrics_count_and_no_secret_shows(page: Page) -> None:

@@ -139,7 +139,7 @@ def test_a_leaking_worker_is_replaced_between_requests(run: Start, target: str) 
             replaced = True
         assert sum(client.result() for client in clients) > 0
     assert failures == []
-    told = wait_for(lambda: app.events("worker_replaced"), "report")
+    told = wait_for(lambda: app.events("worker_recycled"), "report")
     assert told[0]["reason"] == "memory"
 
 
@@ -157,7 +157,7 @@ def test_a_request_over_its_time_is_answered_and_a_stuck_worker_replaced(
         wait_for(lambda: app.get("/pid", timeout_s=2)[1] != first, "a new worker")
         with contextlib.suppress(OSError, http.client.HTTPException):
             answer.result()
-    told = wait_for(lambda: app.events("worker_replaced") + app.events("worker_stuck"), "report")
+    told = wait_for(lambda: app.events("worker_recycled") + app.events("worker_stuck"), "report")
     assert "hold" in json.dumps([*told, *lines(app)]), "no stack that names the handler"
 
 

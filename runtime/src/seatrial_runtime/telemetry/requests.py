@@ -50,20 +50,21 @@ def timed_out(context: RequestContext) -> None:
     metrics.TIMEOUTS.of(context.route or UNMATCHED).add()
 
 
-def caught(error: BaseException, context: RequestContext) -> None:
-    """An exception came out of the app: its traceback, without values of variables, and Sentry."""
+def caught(error: BaseException, context: RequestContext, *, log: bool = True) -> None:
+    """An exception of the app: its traceback, without values of variables, and Sentry."""
     kind = type(error).__name__
     metrics.EXCEPTIONS.of(context.route or UNMATCHED, kind).add()
-    logs.emit(
-        "error",
-        "exception",
-        correlation_id=context.id,
-        type=kind,
-        message=_words(error),
-        route=context.route or UNMATCHED,
-        method=context.method,
-        traceback="".join(traceback.format_exception(error)),
-    )
+    if log:
+        logs.emit(
+            "error",
+            "exception",
+            correlation_id=context.id,
+            type=kind,
+            message=_words(error),
+            route=context.route or UNMATCHED,
+            method=context.method,
+            traceback="".join(traceback.format_exception(error)),
+        )
     if context.span is not None:
         traces.failed(context, error)
     if errors.on():
