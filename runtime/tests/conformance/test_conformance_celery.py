@@ -15,6 +15,7 @@ from test_conformance_web import SECRET, lines, metric
 
 from conftest import Start
 from harness import Running, exists, get, wait_for
+from seatrial_runtime.telemetry.task import ID
 
 APPS = Path(__file__).parent / "apps"
 
@@ -113,18 +114,20 @@ def test_a_killed_worker_is_started_again(begin: Begin, shop: Any) -> None:
 def test_lines_correlate_and_metrics_count(begin: Begin, shop: Any) -> None:
     app = begin()
     for _ in range(3):
-        result = shop.talk.apply_async(headers={"correlation_id": "order-7"})
+        result = shop.talk.apply_async(headers={ID: "order-7"})
         result.get(timeout=20)
 
     def told() -> list[dict[str, Any]]:
         return [line for line in lines(app) if line.get("correlation_id") == "order-7"]
 
-    found = wait_for(lambda: len(told()) >= 9 and told(), "three lines for each task")
+    def finished() -> list[dict[str, Any]]:
+        return [line for line in told() if line["event"] == "task"]
+
+    wait_for(lambda: len(finished()) == 3, "a line for each task")
+    found = told()
     assert "selling apples" in json.dumps(found)
     assert "sold apples" in json.dumps(found)
-    finished = [line for line in found if line["event"] == "task"]
-    assert len(finished) == 3
-    assert {line["outcome"] for line in finished} == {"success"}
+    assert {line["outcome"] for line in finished()} == {"success"}
     name = "seatrial_task_duration_seconds_count"
     assert metric(app, name, task="celery_app.talk", outcome="success") == 3
 

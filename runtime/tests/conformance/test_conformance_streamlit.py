@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -61,7 +62,9 @@ def run_script(socket: ClientConnection, name: str = "", widget: str = "") -> st
 
 
 def widget_of(page: str) -> str:
-    return page.partition('id: "')[2].partition('"')[0]
+    found = re.search(r'text_input \{\s+id: "([^"]+)"', page)
+    assert found, page
+    return found[1]
 
 
 def test_the_page_runs_and_probes_answer_while_it_works(page: Page) -> None:
@@ -104,12 +107,16 @@ def test_a_killed_server_is_back(page: Page) -> None:
         assert "hello world" in run_script(socket)
 
 
-def test_a_leaking_server_waits_for_its_sessions(page: Page) -> None:
-    """Sessions live in its memory: it is reported at once and ends when nobody is connected."""
-    app = page("--max-worker-memory", "64MiB")
+def test_a_leaking_server_is_replaced_once_its_sessions_are_gone(page: Page) -> None:
+    app = page("--max-worker-memory", "400MiB", "--stream-timeout-s", "2")
+    [first] = app.workers()
     with contextlib.suppress(ConnectionClosed), socket_to(app) as socket:
+        run_script(socket, "leak", widget_of(run_script(socket)))
+        wait_for(lambda: app.events("worker_recycling"), "report", 60)
+    told = wait_for(lambda: app.events("worker_recycled"), "end", 60)
+    assert (told[0]["pid"], told[0]["reason"]) == (first, "memory")
+    with socket_to(app) as socket:
         assert "hello world" in run_script(socket)
-    wait_for(lambda: app.events("worker_recycled"), "report", 60)
 
 
 def test_lines_parse_metrics_count_and_no_secret_shows(page: Page) -> None:

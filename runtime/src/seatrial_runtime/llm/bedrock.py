@@ -68,7 +68,7 @@ class Bedrock(Model):
         try:  # An extra, and a second of start-up: only who uses it pays for it.
             import boto3
             import botocore.eventstream
-            import botocore.exceptions
+            import botocore.exceptions  # Likewise.
             import botocore.parsers
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(

@@ -47,7 +47,7 @@ class RedisStore:
         try:  # An extra, and half a second of start-up: only who configures Redis pays for it.
             import redis
             import redis.asyncio
-            import redis.backoff
+            import redis.backoff  # Likewise.
             import redis.retry
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(

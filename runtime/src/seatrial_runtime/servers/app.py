@@ -42,7 +42,7 @@ def _prepare(
     # Imported here and not above: only one of the two servers is needed, at 50 to 100 ms each.
     with own_modules_hidden(spec.settings.app_dir):
         if interface == "asgi":
-            from seatrial_runtime.guard import asgi as guard
+            from seatrial_runtime.guard import asgi as guard  # Likewise.
             from seatrial_runtime.servers.asgi import serve
             from seatrial_runtime.servers.interface import as_asgi3
 

@@ -21,7 +21,7 @@ def load(spec: ServerSpec) -> tuple[Any, str]:
 
         return streamlit_app(spec.settings), "asgi"
     if command == "gradio":
-        from seatrial_runtime.servers.gradio import gradio_app
+        from seatrial_runtime.servers.gradio import gradio_app  # Likewise.
 
         return gradio_app(spec.settings), "asgi"
     sys.path.insert(0, spec.settings.app_dir)

@@ -15,3 +15,5 @@ if name == "secret":
 if name == "busy":
     time.sleep(1.5)
     st.write("done")
+if name == "leak":
+    st.session_state["kept"] = b"x" * (500 << 20)
