@@ -54,7 +54,7 @@ START = (
         "interface",
         "auto|wsgi|asgi",
         "auto",
-        "what MODULE:ATTR is; auto looks at it, which for an ASGI app costs a second import",
+        "what MODULE:ATTR is; auto looks at the app itself",
         parsers.one_of("auto", "wsgi", "asgi"),
         only=("web",),
     ),
