@@ -37,10 +37,12 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml runtime/pyproject.toml README
 demo: setup ## Ship examples/furlong: the whole loop, about three minutes
 	@$(BIN)/seatrial ship examples/furlong
 
-test: setup ## Run all tests: the house, the runtime, the example
+test: setup ## Run all tests: the house, the runtime, the examples
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 tests
 	@cd runtime && ../$(BIN)/python -m pytest -q -n 2 -o pythonpath=tests tests
-	@cd examples/furlong && ../../$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+	@for app in furlong nestegg prism; do \
+	  (cd examples/$$app && ../../$(BIN)/python -m pytest -q -n 2 --dist loadfile tests) || exit 1; \
+	done
 
 check: setup ## Lint, types, layers, workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -72,8 +74,10 @@ golden: setup ## Write the golden files anew
 
 lock: ## Write requirements.lock anew from pyproject.toml
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --no-emit-package seatrial-runtime --group dev --group bench -o requirements.lock \
-	  pyproject.toml runtime/pyproject.toml examples/furlong/requirements.txt
+	  --no-header --no-emit-package seatrial-runtime --group dev --group bench --all-extras \
+	  -o requirements.lock pyproject.toml runtime/pyproject.toml \
+	  examples/furlong/requirements.txt examples/nestegg/requirements.txt \
+	  examples/prism/requirements.txt
 
 clean: ## Remove what was built
 	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

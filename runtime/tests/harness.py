@@ -71,10 +71,6 @@ def exists(pid: int) -> bool:
     return state not in "ZX"
 
 
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 @dataclass
 class Running:
     """One `seatrial-run web`, with its two addresses and what it wrote."""
@@ -94,12 +90,8 @@ class Running:
 
     def workers(self) -> list[int]:
         pids: list[int] = self.ask("/workers")[1]["pids"]
-        # Their parent too, where that is gunicorn's arbiter and not the supervisor itself.
-        self.seen.update(pids, {parent_of(pid) for pid in pids} - {self.process.pid})
+        self.seen.update(pids)
         return pids
-
-    def arbiter(self) -> int:
-        return parent_of(wait_for(self.workers, "worker")[0])
 
     def wait_ready(self) -> None:
         wait_for(lambda: self.ask("/ready")[0] == 200, f"ready app: {self.stderr[-2000:]}")
@@ -152,20 +144,25 @@ def start(
     env: dict[str, str] | None = None,
     bind: str | None = None,
     program: tuple[str, ...] = (),
+    subcommand: str = "",
 ) -> Running:
     """Start the app, or `program`; when another process takes a free port first, on others."""
+    kind = subcommand or ("command" if program else "web")
     for _ in range(5):
         where = bind or f"127.0.0.1:{free_port()}"
         management = f"127.0.0.1:{free_port()}"
-        addresses = ("--bind", where, "--management", management, "--app-dir", str(app_dir))
+        addresses: tuple[str, ...] = ("--management", management, "--app-dir", str(app_dir))
+        if kind != "worker":
+            addresses = ("--bind", where, *addresses)
+        last = ("--", *program) if program else ()
+        words = (kind, *(() if program else (target,)), *addresses, *options, *last)
         with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-            words = ("command", *addresses, *options, "--", *program)
             process = subprocess.Popen(
-                command(*(words if program else ("web", target, *addresses, *options))),
+                command(*words),
                 stdout=out,
                 stderr=err,
                 cwd=folder,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, "SEATRIAL_WORKERS": "1", **(env or {})},
             )
         running = Running(where, management, process, folder)
         wait_for(running.started, "start")

@@ -94,7 +94,7 @@ def test_one_line_a_request_and_no_query(run: Start) -> None:
     app.get("/raise")
     # The first is the probe's.
     lines = wait_for(lambda: app.events("request")[2:] and app.events("request"), "lines")[1:]
-    assert (lines[0]["path"], lines[0]["status"], lines[0]["request_id"]) == (
+    assert (lines[0]["path"], lines[0]["status"], lines[0]["correlation_id"]) == (
         "/started", 200, "abc-1",
     )  # fmt: skip
     assert lines[1]["status"] == 500 and lines[1]["duration_ms"] >= 0

@@ -2,7 +2,7 @@ import socket
 from pathlib import Path
 
 from conftest import Start
-from harness import free_port, get, wait_for
+from harness import APPS, free_port, get, wait_for
 
 
 def test_probes_of_a_ready_app(run: Start) -> None:
@@ -31,7 +31,7 @@ def test_probes_while_the_app_loads(run: Start) -> None:
         status, body = app.ask(path)
         assert (status, body["status"]) == (503, "starting")
         assert "starting" in body["reason"]
-    assert app.ask("/workers") == (200, {"pids": []})
+    assert app.ask("/workers") == (200, {"pids": [], "workers": []})
 
 
 def test_a_factory(run: Start) -> None:
@@ -66,12 +66,12 @@ def test_ipv6(run: Start) -> None:
 
 
 def test_an_app_that_never_becomes_ready(run: Start) -> None:
-    app = run("sample:failing", "--start-timeout-s", "3", "--ready-path", "/up?key=hidden")
+    app = run("sample:failing", "--start-timeout-s", "8", "--ready-path", "/up?key=hidden")
     wait_for(lambda: "500" in app.ask("/startup")[1]["reason"], "reason")
     status, body = app.ask("/startup")
     assert (status, body["reason"]) == (503, "GET /up: status 500")
     assert app.wait_exit() == 1
-    assert "not ready within 3 s: GET /up: status 500" in app.events("failed")[0]["message"]
+    assert "not ready within 8 s: GET /up: status 500" in app.events("failed")[0]["message"]
     assert "hidden" not in app.stderr + app.stdout
 
 
@@ -79,3 +79,9 @@ def test_an_import_that_outlasts_the_start_timeout(run: Start) -> None:
     app = run("slow_import:app", "--start-timeout-s", "1")
     assert app.wait_exit() == 1
     assert "not ready within 1 s" in app.events("failed")[0]["message"]
+
+
+def test_a_module_of_the_app_that_is_called_like_one_of_pythons(run: Start) -> None:
+    app = run("shop:app", app_dir=APPS / "shadow")
+    app.wait_ready()
+    assert app.get("/") == (200, b"the graphlib of the app")

@@ -37,7 +37,7 @@ def test_a_program_that_dies_is_started_again(run: Start) -> None:
     wait_for(lambda: app.ask("/workers")[1]["pids"] not in ([old], []), "new program")
     wait_for(lambda: app.ask("/ready")[0] == 200, "answer of the new program")
     assert app.get("/")[0] == 200
-    assert "SIGKILL" in app.events("server_lost")[0]["message"]
+    assert "SIGKILL" in app.events("worker_lost")[0]["message"]
 
 
 def test_a_program_that_ends_at_once_is_no_crash_loop(run: Start) -> None:
@@ -48,10 +48,10 @@ def test_a_program_that_ends_at_once_is_no_crash_loop(run: Start) -> None:
 
 
 def test_a_program_that_never_listens(run: Start) -> None:
-    app = begin(run, "--start-timeout-s", "2", how="mute")
+    app = begin(run, "--start-timeout-s", "8", how="mute")
     wait_for(lambda: "Connection" in app.ask("/startup")[1].get("reason", ""), "reason")
     assert app.wait_exit() == 1
-    assert "not ready within 2 s" in app.events("failed")[0]["message"]
+    assert "not ready within 8 s" in app.events("failed")[0]["message"]
 
 
 def test_a_program_that_ignores_sigterm_is_killed(run: Start) -> None:

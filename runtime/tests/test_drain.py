@@ -1,4 +1,5 @@
 import http.client
+import os
 import signal
 import threading
 import time
@@ -62,6 +63,15 @@ def test_the_app_serves_on_during_the_drain_delay(run: Start) -> None:
     assert app.wait_exit() == 0
 
 
+def test_a_worker_that_dies_during_the_drain_delay_is_replaced(run: Start) -> None:
+    app = run("sample:app", "--drain-delay-s", "60")
+    app.wait_ready()
+    app.signal(signal.SIGTERM)
+    wait_for(lambda: app.ask("/ready")[1]["status"] == "draining", "drain")
+    os.kill(app.workers()[0], signal.SIGKILL)
+    assert app.get("/") == (200, b"hello")
+
+
 def test_the_graceful_timeout_ends_the_wait(run: Start) -> None:
     app = run("sample:app", "--graceful-timeout-s", "1")
     app.wait_ready()
@@ -88,7 +98,7 @@ def test_a_second_signal_stops_now(run: Start) -> None:
 
 def test_stopping_while_the_app_loads(run: Start) -> None:
     app = run("slow_import:app")
-    wait_for(lambda: "Booting worker" in app.stderr, "worker")
+    wait_for(lambda: app.events("worker_started"), "worker")
     app.signal(signal.SIGTERM)
     assert app.wait_exit(5) == 0
 

@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,26 @@ def test_a_bad_variable_names_the_variable() -> None:
 
 def test_a_bad_target() -> None:
     assert "'sample' is not MODULE:ATTR" in refuse("web", "sample")
+    assert "there is no script 'absent.py'" in refuse("streamlit", "absent.py")
+    assert "there is no script 'absent.py'" in refuse("gradio", "absent.py:demo")
+    assert "-- celery -A app worker" in refuse("worker")
+
+
+def test_sessions_cannot_be_shared() -> None:
+    script = str(APPS / "sample.py")
+    said = refuse("streamlit", script, "--workers", "2")
+    assert "--workers: '2' workers cannot share the sessions of a streamlit app" in said
+
+
+def test_an_option_of_another_command() -> None:
+    assert "unrecognized arguments: --threads" in refuse("streamlit", "app.py", "--threads", "2")
+
+
+def test_a_bad_file_is_told_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "seatrial.toml").write_text("[runtime.production]\ndrain_delays = 1\n")
+    said = refuse("web", "sample:app", "--app-dir", str(tmp_path))
+    assert "seatrial.toml:2: [runtime.production] drain_delays is unknown" in said
+    assert "did you mean drain_delay_s?" in said
 
 
 def test_a_taken_port_names_its_user() -> None:

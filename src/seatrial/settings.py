@@ -33,6 +33,7 @@ from seatrial.kernel.demand import (
     Traffic,
 )
 from seatrial.kernel.errors import SettingsError
+from seatrial.kernel.runtime import RuntimeSettings
 from seatrial.kernel.units import COMMITMENT
 from seatrial.kernel.values import Value
 
@@ -81,6 +82,7 @@ SECTIONS: dict[str, type[Value]] = {
     "plan": Preferences,
     "llm": Llm,
     "deploy": DeploySettings,
+    "runtime": RuntimeSettings,
     "machine": MachineSettings,
 }
 
@@ -140,8 +142,10 @@ def interpret(tables: dict[str, Any], text: str, where: str) -> Settings:
             llm=parts["llm"],
         ),
         deploy=parts["deploy"],
+        runtime=parts["runtime"],
         machine=parts["machine"],
     )
+    _check_variables(settings, text, where)
     _check_ranges(settings, text, where)
     return settings
 
@@ -158,10 +162,7 @@ def _section(name: str, table: Any, text: str, where: str) -> Any:
     kind = SECTIONS[name]
     if not isinstance(table, dict):
         raise SettingsError(f"[{name}] is not a table", where=where, fix=f"write [{name}]")
-    known = [field.name for field in msgspec.structs.fields(kind)]
-    for key in table:
-        if key not in known:
-            raise _unknown(f"[{name}] {key}", key, known, text, where)
+    _check_keys(name, kind, table, text, where)
     try:
         # From TOML text a price may come as int, float or string; a float keeps its digits.
         return msgspec.convert(_decimal_digits(table), kind, strict=False)
@@ -173,6 +174,30 @@ def _section(name: str, table: Any, text: str, where: str) -> Any:
             where=_at(where, text, key.split(".")[0].split("[")[0]),
             fix="see docs/settings.md",
         ) from None
+
+
+def _check_keys(name: str, kind: type[Value], table: Any, text: str, where: str) -> None:
+    """Only known keys, in a section and in the tables inside it."""
+    known = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in known:
+            raise _unknown(f"[{name}] {key}", key, [*known], text, where)
+        inner = known[key]
+        if isinstance(inner, type) and issubclass(inner, Value) and isinstance(value, dict):
+            _check_keys(f"{name}.{key}", inner, value, text, where)
+
+
+def _check_variables(settings: Settings, text: str, where: str) -> None:
+    """What [app] env has is put into the process environment, which wins over these tables."""
+    runtime = settings.runtime
+    for table in (runtime, runtime.development, runtime.staging, runtime.production):
+        for name in table.env:
+            if name in settings.app.env:
+                raise SettingsError(
+                    f"{name} is in [app] env and in [runtime] too",
+                    where=_at(where, text, name),
+                    fix="keep it in one of them: [app] env for what is the same everywhere",
+                )
 
 
 def _decimal_digits(table: dict[str, Any]) -> dict[str, Any]:

@@ -108,6 +108,7 @@ def test_dockerfile_follows_the_workload(
     entry = 'CMD ["web", "shop.wsgi:create_app", "--interface", "wsgi", "--factory"]'
     assert entry in dockerfile
     assert "PYTHONPATH=/app/src" in dockerfile and "SEATRIAL_APP_DIR=/app/src" in dockerfile
+    assert "SEATRIAL_ENVIRONMENT=production" in dockerfile
     assert "SEATRIAL_WORKERS=3" in dockerfile and "SEATRIAL_THREADS=2" in dockerfile
     assert "--no-install-recommends libpq5 " in dockerfile and "ffmpeg" not in dockerfile
     assert "\nUSER 10001:10001\n" in dockerfile
@@ -116,20 +117,33 @@ def test_dockerfile_follows_the_workload(
     assert dict((f.path, f.content) for f in made.files)[f"runtime/{wheel[0]}"] == wheel[1]
 
 
-def test_what_runs_by_itself_is_run_as_a_command(
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            ("streamlit", "run", "app.py", "--server.port", "{port}", "--theme.base=dark"),
+            ('CMD ["streamlit", "app.py"]', "\n    STREAMLIT_THEME_BASE=dark\n"),
+        ),
+        (
+            ("streamlit", "run", "app.py", "--", "--of-its-own"),
+            ('"--port-env", "PORT", "--", "streamlit", "run", "app.py", "--", "--of-its-own"]',),
+        ),
+        (("chainlit", "run", "app.py"), ('"PORT", "--", "chainlit", "run", "app.py"]',)),
+    ],
+)
+def test_what_runs_by_itself_is_run_as_a_command_and_a_page_as_a_page(
     make_workload: Callable[..., Workload],
     make_design: Callable[..., Any],
     wheel: tuple[str, bytes],
+    command: tuple[str, ...],
+    told: tuple[str, ...],
 ) -> None:
     web = Component(
-        name="web", kind="web", framework="streamlit", entry="app.py", port=8501,
-        command=("streamlit", "run", "app.py", "--server.port", "{port}"),
-    )  # fmt: skip
-    made = bundle(make_workload(components=(web,)), Settings(), make_design("aws-fargate"), wheel)
-    assert (
-        'CMD ["command", "--port-env", "PORT", "--", "streamlit", "run", "app.py", '
-        '"--server.port", "{port}"]' in text(made, "Dockerfile")
+        name="web", kind="web", framework="any", entry="app.py", port=8501, command=command
     )
+    made = bundle(make_workload(components=(web,)), Settings(), make_design("aws-fargate"), wheel)
+    for line in told:
+        assert line in text(made, "Dockerfile")
 
 
 def test_requirements_come_from_the_dependencies_when_there_is_no_file(

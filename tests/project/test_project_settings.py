@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seatrial.kernel.demand import SHAPES, Settings
 from seatrial.kernel.errors import SettingsError, StorageError
 from seatrial.settings import SECTIONS, parse, read
+from seatrial_runtime.settings.options import OPTIONS
 
 REFERENCE = Path(__file__).parents[2] / "src/seatrial/seatrial.toml"
 
@@ -23,12 +24,51 @@ def test_reference_holds_every_setting_with_its_default() -> None:
     text = REFERENCE.read_text()
     assert parse(text) == Settings()
     optional = r"^# ((cost_|daily_|requests_per_d|ops_|(region_)?r[tp]o_)\w+ =)"
-    with_optional = re.sub(optional, r"\1", text, flags=re.MULTILINE)
+    # Options of the runtime have no one default: it depends on the environment.
+    before, header, after = text.partition("\n[runtime]\n")
+    own, machine, rest = after.partition("\n[machine]\n")
+    own = re.sub(r"^# ([a-z_]+ = )", r"\1", own, flags=re.MULTILINE)
+    with_optional = re.sub(
+        optional, r"\1", before + header + own + machine + rest, flags=re.MULTILINE
+    )
     tables = tomllib.loads(with_optional)
     assert {name: set(table) for name, table in tables.items()} == {
         name: {field.name for field in msgspec.structs.fields(kind)}
         for name, kind in SECTIONS.items()
     }
+
+
+def test_the_reference_holds_the_options_of_the_runtime() -> None:
+    """With the words of its own help, so that neither drifts from the other."""
+    section = REFERENCE.read_text().partition("\n[runtime]\n")[2].partition("\n[machine]\n")[0]
+    lines = section.splitlines()
+    prose = " ".join(line.removeprefix("# ") for line in lines)
+    for option in OPTIONS:
+        if option.name == "app_dir":
+            continue  # The file is found by it.
+        [line] = [line for line in lines if line.startswith(f"# {option.name} = ")]
+        [value] = tomllib.loads(line.removeprefix("# ")).values()
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        assert text == option.default, option.name
+        told = [option.help[1:], *(f"; {one} in {k}" for k, one in option.by_environment.items())]
+        assert "".join(told) + "." in prose, option.name
+
+
+def test_the_runtime_has_tables_of_its_own() -> None:
+    text = """
+[runtime]
+workers = 2
+request_timeouts = { "/export" = 120 }
+[runtime.production]
+workers = "auto"
+upload_types = ["image/*"]
+[runtime.production.env]
+CACHE_TTL = "3600"
+"""
+    runtime = parse(text).runtime
+    assert (runtime.workers, runtime.production.workers) == (2, "auto")
+    assert runtime.production.env == {"CACHE_TTL": "3600"}
+    assert runtime.staging.workers is None
 
 
 def test_users_make_requests() -> None:
@@ -104,6 +144,11 @@ WRONG = [
     ("[plan]\ncommitments = ['reserved']\n", "commitments", ":2", ""),
     ("[budget]\nops_usd_hour = -1\n", "ops_usd_hour", ":2", ""),
     ("[demand]\ndaily_users = -1\nrequests_per_day = 1\n", "daily_users", ":2", ""),
+    ("[runtime]\nworker = 3\n", "[runtime] worker", ":2", "workers"),
+    ("[runtime.production]\nworker = 3\n", "[runtime.production] worker", ":2", "workers"),
+    ("[runtime.prodution]\n", "prodution", "", "production"),
+    ("[runtime.staging]\nenvironment = 'staging'\n", "environment", ":2", ""),
+    ("[app]\nenv = { A = '1' }\n[runtime.env]\nA = '2'\n", "A is in [app]", ":4", "keep"),
     ("app = 3\n", "[app]", "", ""),
     ("[app\n", "TOML", "", ""),
 ]

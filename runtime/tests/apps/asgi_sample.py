@@ -19,7 +19,13 @@ async def app(scope, receive, send):
                 print("lifespan over", flush=True)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+    if scope["type"] == "websocket":
+        await echo(receive, send)
+        return
     path, text = scope["path"], "hello"
+    if path == "/stream":
+        await stream(send)
+        return
     if path.startswith("/sleep/"):
         await asyncio.sleep(float(path.removeprefix("/sleep/")))
     elif path == "/block":
@@ -37,6 +43,27 @@ async def app(scope, receive, send):
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
+
+
+async def echo(receive, send):
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.connect":
+            await send({"type": "websocket.accept"})
+        elif message["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+        else:
+            return
+
+
+async def stream(send):
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for number in range(1000):
+        body = b"data: %d\n\n" % number
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": b""})
 
 
 def create_app():

@@ -10,6 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from seatrial.kernel.errors import AppError, InputError
+from seatrial.kernel.starting import Started, started
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Component, Dependency, Workload
 
@@ -30,7 +31,8 @@ class Image(Value):
     """How the image is built.
 
     `requirements` is a file of the app; empty when the requirements are `generated` from the
-    dependencies. `python_path` is the app's folder inside the image.
+    dependencies. `python_path` is the app's folder inside the image, `env` what its start says by
+    variables.
     """
 
     python: str
@@ -40,6 +42,7 @@ class Image(Value):
     system_packages: tuple[str, ...]
     build: tuple[tuple[str, ...], ...]
     command: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
     python_path: str
 
 
@@ -56,6 +59,7 @@ def read_image(workload: Workload, wheel: str) -> Image:
         system_packages=_system_packages(workload),
         build=tuple(_argv(argv) for argv in workload.build),
         command=_command(web),
+        env=_started(web).env,
         python_path=str(PurePosixPath("/app") / _path(web.app_dir, "folder of the app")),
     )
 
@@ -144,13 +148,17 @@ def _argv(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _command(web: Component) -> tuple[str, ...]:
-    if web.interface == "command":
-        return ("seatrial-run", "command", "--port-env", "PORT", "--", *_argv(web.command))
-    if not _ENTRY.fullmatch(web.entry):
+    how = _started(web)
+    if how.subcommand == "command":
+        return ("seatrial-run", "command", "--port-env", "PORT", "--", *_argv(how.target))
+    if how.subcommand == "web" and not _ENTRY.fullmatch(web.entry):
         raise AppError(
             f"the entry {web.entry!a} is not MODULE:ATTRIBUTE",
             where=f"component {web.name!a}",
             fix="set app.entry in seatrial.toml, for instance wsgi:app",
         )
-    factory = ("--factory",) if web.factory else ()
-    return ("seatrial-run", "web", web.entry, "--interface", web.interface, *factory)
+    return ("seatrial-run", how.subcommand, *_argv(how.target))
+
+
+def _started(web: Component) -> Started:
+    return started(web.interface, web.entry, web.command, factory=web.factory)

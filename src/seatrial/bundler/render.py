@@ -19,6 +19,9 @@ POSTGRES_VERSION = "17"
 LAMBDA_ADAPTER_IMAGE = "public.ecr.aws/awsguru/aws-lambda-adapter:1.1.0"
 """github.com/aws/aws-lambda-web-adapter/pull/871, 2026-09-18: the tag was seen to resolve."""
 
+PRIVATE_NETWORKS = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10"
+"""RFC 1918 and RFC 6598: where a load balancer in the network, or a proxy beside, comes from."""
+
 IDS = {"uid": 10001, "gid": 10001}
 """Above the ids a Debian image gives to its own users."""
 
@@ -58,6 +61,7 @@ def render(template: str, recipe: Recipe) -> str:
             postgres_image=POSTGRES_IMAGE,
             postgres_version=POSTGRES_VERSION,
             lambda_adapter_image=LAMBDA_ADAPTER_IMAGE,
+            private_networks=PRIVATE_NETWORKS,
             **IDS,
         )
     )

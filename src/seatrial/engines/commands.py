@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.engines.engine import Release
+from seatrial.kernel.starting import started
 
 MARK_DEPLOYMENT = "SEATRIAL_DEPLOYMENT"
 MARK_ROLE = "SEATRIAL_ROLE"
@@ -65,10 +66,14 @@ def replica_env(
     release: Release, environ: Mapping[str, str], marked: Mapping[str, str]
 ) -> dict[str, str]:
     """The environment of one replica; the app's own settings win over all but the marks."""
-    env = environment_env(environ, Path(release.python)) | release.env
-    if release.data_env:
-        env[release.data_env] = release.data_dir
-    return env | dict(marked)
+    return environment_env(environ, Path(release.python)) | _own_env(release) | dict(marked)
+
+
+def _own_env(release: Release) -> dict[str, str]:
+    """What the app was given, where its data is, and what its start says by variables."""
+    how = started(release.interface, release.entry, release.command, factory=release.factory)
+    data = {release.data_env: release.data_dir} if release.data_env else {}
+    return {**dict(how.env), **release.env, **data}
 
 
 def measured_env(
@@ -94,10 +99,7 @@ def measured_env(
         env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
         env |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
         env |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1,::1")
-    env |= release.env
-    if release.data_env:
-        env[release.data_env] = release.data_dir
-    return env
+    return env | _own_env(release)
 
 
 def replica(release: Release, port: int, management_port: int) -> tuple[str, ...]:
@@ -106,6 +108,7 @@ def replica(release: Release, port: int, management_port: int) -> tuple[str, ...
     Start it in a folder without Python files: `-m` puts the working directory on `sys.path`,
     where the app's own `gunicorn.py` would shadow the real one.
     """
+    how = started(release.interface, release.entry, release.command, factory=release.factory)
     shared = (
         *("--bind", f"127.0.0.1:{port}"),
         *("--management", f"127.0.0.1:{management_port}"),
@@ -114,21 +117,14 @@ def replica(release: Release, port: int, management_port: int) -> tuple[str, ...
         *("--ready-path", release.ready_path),
         *("--app-dir", str(Path(release.source_dir, release.app_dir))),
     )
-    start = (release.python, "-m", "seatrial_runtime")
-    if release.interface == "command":
-        told = ("--port-env", ",".join(release.port_env)) if release.port_env else ()
-        place = ("--cwd", release.source_dir)
-        return (*start, "command", *shared, *place, *told, "--", *release.command)
-    return (
-        *start,
-        "web",
-        release.entry,
-        *("--interface", release.interface),
-        *(("--factory",) if release.factory else ()),
-        *shared,
-        *("--workers", str(release.workers)),
-        *("--threads", str(release.threads)),
-    )
+    start = (release.python, "-m", "seatrial_runtime", how.subcommand)
+    if how.subcommand == "web":
+        shape = ("--workers", str(release.workers), "--threads", str(release.threads))
+        return (*start, *how.target, *shared, *shape)
+    if how.subcommand == "streamlit":
+        return (*start, str(Path(release.source_dir, *how.target)), *shared)
+    told = ("--port-env", ",".join(release.port_env)) if release.port_env else ()
+    return (*start, *shared, "--cwd", release.source_dir, *told, "--", *how.target)
 
 
 def proxy(binary: str, bootstrap: Path) -> tuple[str, ...]:
@@ -201,10 +197,14 @@ def install_requirements(uv: str, python: Path, requirements: Path) -> tuple[str
     return (*start, "--python", str(python), "--requirements", str(requirements))
 
 
-def install_runtime(uv: str, python: Path, wheel: Path) -> tuple[str, ...]:
-    """The runtime alone: what starts a program needs none of the servers."""
+TELLING = ("orjson", "prometheus-client", "python-dotenv", "tomli")
+"""What the runtime needs under a program: it reads settings, writes logs and counts."""
+
+
+def install_runtime(uv: str, python: Path, wheel: Path, needs: tuple[str, ...]) -> tuple[str, ...]:
+    """The runtime and `needs`: a program keeps the servers that it pins itself."""
     start = (uv, "pip", "install", "--no-progress", "--no-python-downloads", "--no-deps")
-    return (*start, "--python", str(python), str(wheel))
+    return (*start, "--python", str(python), *needs, str(wheel))
 
 
 def interpreter_version(python: str) -> tuple[str, ...]:

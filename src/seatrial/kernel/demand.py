@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
+from seatrial.kernel.runtime import RuntimeSettings
 from seatrial.kernel.values import Value
 
 _OFFICE = (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 13, 11, 13, 14, 13, 11, 8, 5, 3, 2, 2, 1, 1)
@@ -186,4 +187,5 @@ class Settings(Value):
     app: AppSettings = AppSettings()
     demand: Demand = Demand()
     deploy: DeploySettings = DeploySettings()
+    runtime: RuntimeSettings = RuntimeSettings()
     machine: MachineSettings = MachineSettings()

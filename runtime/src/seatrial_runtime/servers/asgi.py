@@ -1,6 +1,6 @@
-"""One ASGI worker: uvicorn on a socket it inherits, in a process of its own.
+"""Serves one ASGI app: uvicorn, on a socket that this process inherits.
 
-Like `server`, it is started by the supervisor, which imports neither this module nor the app.
+The supervisor never imports this module, nor uvicorn, nor the app.
 """
 
 import asyncio
@@ -10,34 +10,39 @@ import os
 import select
 import signal
 import socket
-import sys
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
-from gunicorn import util
 
-from seatrial_runtime.servers.asgi_log import RequestLog, ServerLog
-from seatrial_runtime.servers.interface import Asgi, as_asgi3, interface_of
-from seatrial_runtime.servers.spec import (
-    InterfaceError,
-    ServerSpec,
-    enter,
-    load_failure,
-    watch_parent,
-)
+from seatrial_runtime.servers.asgi_http import http_protocol
+from seatrial_runtime.servers.asgi_log import ServerLog
+from seatrial_runtime.servers.interface import Asgi
+from seatrial_runtime.servers.spec import LOAD_FAILED, ServerSpec
+from seatrial_runtime.servers.watch import LoopLag, Watch, rss_bytes
 from seatrial_runtime.supervisor.channel import Message, Sender
 
-_LOAD_FAILED = 4  # gunicorn's exit code for the same.
 _LAST_ERRORS = 3
+_LINGER_S = 2.0  # As gunicorn's: a request may already be on its way on an idle connection.
+_POLL_S = 0.05
+_WS_BYTES = 16 * 2**20  # uvicorn's default for one message.
 
 
 class Server(uvicorn.Server):
-    """Reports when it serves, drains what has queued, and ends with exit code 0 when told to."""
+    """Reports when it serves, drains what has queued, and gives streams a time of their own."""
 
-    def __init__(self, config: uvicorn.Config, spec: ServerSpec, sender: Sender) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        spec: ServerSpec,
+        sender: Sender,
+        watch: Watch,
+        leave: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._spec, self._sender = spec, sender
+        self._spec, self._sender, self._watch, self._leave = spec, sender, watch, leave
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -48,9 +53,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Run the app's lifespan, then listen."""
+        self._watch.lag_s = LoopLag(asyncio.get_running_loop().call_soon_threadsafe)
         await super().startup(sockets)
         if self.started:
-            self._sender.send(Message("ready", os.getpid()))
+            self._sender.send(Message("ready", os.getpid(), rss_bytes=rss_bytes()))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take the connections that wait and, when the whole service ends, refuse new ones.
@@ -66,46 +72,93 @@ class Server(uvicorn.Server):
             for listener in sockets or []:
                 with contextlib.suppress(OSError):
                     listener.shutdown(socket.SHUT_RDWR)
-        await super().shutdown(sockets)
+        clean = await self._finish()
+        await self.lifespan.shutdown()
+        if not clean:
+            # Threads of the app that still work would keep the loop, and the process, for ever.
+            self._leave()
+
+    async def _finish(self) -> bool:
+        """Wait for what runs, each kind within its time; False when something had to be cut."""
+        state, settings = self.server_state, self._spec.settings
+        # For requests that still come on kept connections.
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        began, cut = time.monotonic(), False
+        while state.connections or state.tasks:
+            past_s = time.monotonic() - began
+            connections: list[Any] = list(state.connections)
+            for connection in connections:
+                if _is_idle(connection):
+                    if past_s >= _LINGER_S:
+                        connection.shutdown()
+                elif _is_stream(connection):
+                    if past_s >= settings.stream_timeout_s:
+                        connection.shutdown()  # A websocket is closed with 1012.
+                        _abort(connection)
+                else:
+                    connection.cycle.keep_alive = False
+            longest_s = max(settings.graceful_timeout_s, settings.stream_timeout_s)
+            if past_s >= longest_s:
+                for task in list(state.tasks):
+                    task.cancel()
+                    cut = True
+                await asyncio.sleep(_POLL_S)
+                break
+            await asyncio.sleep(_POLL_S)
+        return not cut or not state.tasks
 
 
-def _load(spec: ServerSpec) -> Asgi:
-    sys.path.insert(0, spec.app_dir)
-    app = util.import_app(spec.target)
-    if interface_of(app) != "asgi":
-        raise InterfaceError(f"{spec.target} is a WSGI app, and --interface says asgi")
-    return as_asgi3(app)
+def _is_idle(connection: Any) -> bool:
+    if not hasattr(connection, "cycle"):
+        return False
+    return connection.cycle is None or connection.cycle.response_complete
 
 
-def main() -> None:
-    """Entry point of the worker process."""
-    spec = enter()
-    sender = Sender(spec.channel_fd)
-    watch_parent(spec.supervisor_pid, spec.graceful_timeout_s, lambda: None)
+def _is_stream(connection: Any) -> bool:
+    """A websocket, or an answer that has begun and whose end is not known."""
+    cycle = getattr(connection, "cycle", None)
+    return cycle is None or bool(cycle.response_started and cycle.chunked_encoding)
+
+
+def _abort(connection: Any) -> None:
+    cycle = getattr(connection, "cycle", None)
+    if cycle is not None:
+        connection.transport.close()
+
+
+def serve(
+    spec: ServerSpec, app: Asgi, sender: Sender, watch: Watch, leave: Callable[[], None]
+) -> None:
+    """Serve until told to stop; `leave` ends the process when something had to be cut."""
     errors: deque[str] = deque(maxlen=_LAST_ERRORS)
+    settings = spec.settings
 
     def on_error(text: str) -> None:
         errors.append(text)
         sender.send(Message("error", os.getpid(), text=text))
 
-    try:
-        app = _load(spec)
-    except BaseException as error:
-        # Even SystemExit: a module that exits when imported would be restarted for ever.
-        sender.send(load_failure(error, spec))
-        sys.exit(_LOAD_FAILED)
+    options: dict[str, Any] = {"ws_max_size": max(settings.max_body, _WS_BYTES)}
+    if settings.command == "streamlit":
+        # Only there: it imports the library.
+        from seatrial_runtime.servers.streamlit import uvicorn_options
+
+        options = uvicorn_options()
     config = uvicorn.Config(
-        RequestLog(app),
+        app,
+        http=http_protocol(settings.max_header),
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=spec.keep_alive_s,
-        timeout_graceful_shutdown=spec.graceful_timeout_s,
+        proxy_headers=False,
+        interface="asgi3",
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=settings.graceful_timeout_s,
+        **options,
     )
     log = logging.getLogger("uvicorn.error")
     log.handlers, log.propagate, log.disabled = [ServerLog(on_error)], False, False
     log.setLevel(logging.INFO)
-    server = Server(config, spec, sender)
+    server = Server(config, spec, sender, watch, leave)
     listener = socket.socket(fileno=spec.listener_fd)
     # uvicorn says by SystemExit that the lifespan failed.
     with listener, contextlib.suppress(SystemExit):
@@ -114,5 +167,4 @@ def main() -> None:
         text, hint = "; ".join(errors), "its lifespan failed at start; the log says where"
         last = text.strip().splitlines()[-1] if text.strip() else "the app did not start"
         sender.send(Message("failed", os.getpid(), last, hint, text))
-        sys.exit(_LOAD_FAILED)
-    sys.exit(0)
+        raise SystemExit(LOAD_FAILED)

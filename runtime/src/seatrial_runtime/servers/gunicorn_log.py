@@ -8,7 +8,7 @@ from typing import Any
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from seatrial_runtime.telemetry.logs import emit, emit_request
+from seatrial_runtime.telemetry.logs import emit
 
 
 class JsonLogger(Logger):
@@ -60,13 +60,4 @@ class JsonLogger(Logger):
     def access(
         self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta
     ) -> None:
-        """One finished request."""
-        path = getattr(req, "path", None) or str(environ.get("RAW_URI", "")).partition("?")[0]
-        status = str(resp.status).partition(" ")[0]
-        emit_request(
-            environ.get("REQUEST_METHOD"),
-            path,
-            int(status) if status.isdecimal() else None,
-            request_time.total_seconds(),
-            environ.get("HTTP_X_REQUEST_ID", ""),
-        )
+        """Not written: the guard tells of each request."""

@@ -1,7 +1,6 @@
-"""The server process: gunicorn's arbiter and its gthread workers, on a socket they inherit.
+"""Serves one WSGI app: gunicorn's gthread worker, run in this process without an arbiter.
 
-Runs in a process of its own, started by the supervisor with a `ServerSpec` as its argument. The
-supervisor never imports this module, nor gunicorn, nor the app.
+The supervisor never imports this module, nor gunicorn, nor the app.
 """
 
 import contextlib
@@ -12,169 +11,107 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from gunicorn import util
-from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.config import Config
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from seatrial_runtime.servers.gunicorn_log import JsonLogger
-from seatrial_runtime.servers.interface import interface_of
-from seatrial_runtime.servers.spec import (
-    InterfaceError,
-    ServerSpec,
-    enter,
-    load_failure,
-    watch_parent,
-)
+from seatrial_runtime.servers.spec import ServerSpec
+from seatrial_runtime.servers.watch import Watch, rss_bytes
+from seatrial_runtime.servers.wsgi_request import Response, create, head_bytes
 from seatrial_runtime.supervisor.channel import Message, Sender
-from seatrial_runtime.supervisor.processes import die_with_parent
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-
-class _OtherInterfaceError(Exception):
-    """Said to the supervisor already."""
+_NEXT_MS = 1
+_MAX_LINE_BYTES = 8190  # The most that gunicorn's parsers take.
 
 
-class App(BaseApplication):
-    """gunicorn's view of one app: its configuration, and how to load it."""
-
-    def __init__(self, spec: ServerSpec, sender: Sender) -> None:
-        self.spec, self.sender = spec, sender
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Set everything here: no configuration file or gunicorn variable has a say."""
-        shm = "/dev/shm"
-        settings = {
-            "bind": f"fd://{self.spec.listener_fd}",
-            "workers": self.spec.workers,
-            "threads": self.spec.threads,
-            "worker_class": Worker,
-            "logger_class": JsonLogger,
-            "graceful_timeout": self.spec.graceful_timeout_s,
-            "keepalive": self.spec.keep_alive_s,
-            "control_socket_disable": True,
-            # Heartbeats through a disk that stalls would get healthy workers killed.
-            "worker_tmp_dir": shm if os.access(shm, os.W_OK | os.X_OK) else None,
-            "child_exit": self._worker_gone,
-        }
-        for name, value in settings.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """Import the app; runs in each worker, never in the arbiter."""
-        # As late as this, so that an app's `secrets.py` does not shadow what gunicorn imports.
-        sys.path.insert(0, self.spec.app_dir)
-        return util.import_app(self.spec.target)
-
-    def _worker_gone(self, _: Arbiter, worker: "Worker") -> None:
-        self.sender.send(Message("gone", int(worker.pid)))
+def serve(spec: ServerSpec, app: Any, sender: Sender, _: Watch, leave: Callable[[], None]) -> None:
+    """Serve until told to stop; `leave` ends the process when requests still run by then."""
+    cfg = _config(spec)
+    log = JsonLogger(cfg)
+    log.on_error = lambda text: sender.send(Message("error", os.getpid(), text=text))
+    listener = socket.socket(fileno=spec.listener_fd)
+    worker = Worker(app, spec, sender, listener, cfg, log)
+    worker.init_process()
+    if worker.nr_conns:
+        leave()
 
 
-class ServerArbiter(Arbiter):
-    """Restarts workers; ends when its supervisor does, and then takes its whole group along."""
+def _config(spec: ServerSpec) -> Config:
+    """Set everything here: no configuration file or gunicorn variable has a say."""
+    settings, shm = spec.settings, "/dev/shm"
+    cfg = Config()
+    values = {
+        "bind": f"fd://{spec.listener_fd}",
+        # Two when there are more processes than this one: it sets wsgi.multiprocess.
+        "workers": 1 if settings.workers == 1 else 2,
+        "threads": settings.threads,
+        "graceful_timeout": settings.graceful_timeout_s,
+        "keepalive": settings.keep_alive_s,
+        "limit_request_line": min(settings.max_header, _MAX_LINE_BYTES),
+        "limit_request_field_size": settings.max_header,
+        "worker_tmp_dir": shm if os.access(shm, os.W_OK | os.X_OK) else None,
+    }
+    for name, value in values.items():
+        cfg.set(name, value)
+    return cfg
 
-    def __init__(self, app: App) -> None:
-        super().__init__(app)
-        self._spec, self._sender = app.spec, app.sender
-        # gunicorn's name for "the listening socket is not mine": it must not unlink its path.
-        self.systemd = True
-        assert isinstance(self.log, JsonLogger)
-        self.log.on_error = self._report
 
-    def _report(self, text: str) -> None:
-        self._sender.send(Message("error", os.getpid(), text=text))
-
-    def wait_for_signals(self, timeout: float | None = 1.0) -> list[int]:
-        """Also notices a lost supervisor, where the kernel does not tell."""
-        received = super().wait_for_signals(timeout)
-        return [*received, signal.SIGTERM] if self._orphaned else received
-
-    @property
-    def _orphaned(self) -> bool:
-        return os.getppid() != self._spec.supervisor_pid
-
-    def spawn_worker(self) -> int:
-        """Fork with the stop signals held back until the worker can act on them.
-
-        A signal that came between the fork and the worker's own handlers would land in the
-        arbiter's handler inside the worker, and be lost there.
-        """
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-        try:
-            return super().spawn_worker()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
-        """Stop; with no supervisor left to do it, also end what the app's workers started."""
-        try:
-            super().halt(reason, exit_status)
-        finally:
-            if self._orphaned:
-                os.killpg(0, signal.SIGKILL)
+def _readable(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(_NEXT_MS))
 
 
 class Worker(ThreadWorker):
-    """A gthread worker that reports, never outlives its arbiter and drains what has queued."""
+    """A gthread worker that reports, drains what has queued and bounds its streams."""
 
-    app: App
-
-    def init_process(self) -> None:
-        """Runs in the new process before anything of the app does."""
-        assert isinstance(self.log, JsonLogger)
-        self.log.on_error = None
-        die_with_parent(self.ppid)
-        load_deadline = time.monotonic() + self.app.spec.start_timeout_s
-
-        def beat() -> None:
-            """While the app loads, however long the import."""
-            if not self.booted and time.monotonic() < load_deadline:
-                self.notify()
-
-        watch_parent(self.ppid, self.app.spec.graceful_timeout_s, beat)
-        super().init_process()
-
-    def init_signals(self) -> None:
-        """Install the handlers, then let in the signals that the arbiter held back."""
-        super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+    def __init__(
+        self,
+        app: Any,
+        spec: ServerSpec,
+        sender: Sender,
+        listener: socket.socket,
+        cfg: Config,
+        log: JsonLogger,
+    ) -> None:
+        none: Any = None  # gunicorn's own view of an app, which only an arbiter needs.
+        super().__init__(0, spec.supervisor_pid, [listener], none, 0, cfg, log)
+        self._app, self._spec, self._sender = app, spec, sender
+        self.wsgi: Any = app
+        self._streams: set[Response] = set()
+        self._streams_end_s: float | None = None  # Monotonic, once stopping.
 
     def load_wsgi(self) -> None:
-        """Load the app; a failure is told to the supervisor in the app's own words."""
-        try:
-            self.wsgi = self.app.load()
-            if interface_of(self.wsgi) == "asgi":
-                self._refuse_asgi()
-        except BaseException as error:
-            if not self.alive:
-                raise  # Told to stop while importing.
-            # Even SystemExit: a module that exits when imported would be restarted for ever.
-            if not isinstance(error, _OtherInterfaceError):
-                self.app.sender.send(load_failure(error, self.app.spec))
-            sys.exit(Arbiter.APP_LOAD_ERROR)
+        """The app was loaded before; gunicorn calls this in its own order."""
+        self.wsgi = self._app
 
-    def _refuse_asgi(self) -> None:
-        """Every request to it would fail; the supervisor starts the other server instead."""
-        if self.app.spec.interface == "auto":
-            self.app.sender.send(Message("interface", os.getpid(), text="asgi"))
-            raise _OtherInterfaceError
-        raise InterfaceError(f"{self.app.spec.target} is an ASGI app, and --interface says wsgi")
+    def init_signals(self) -> None:
+        """Only the stop: what the app installed for other signals stays."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+            signal.siginterrupt(number, False)
 
     def run(self) -> None:
         """Serve until told to stop."""
-        self.app.sender.send(Message("ready", os.getpid()))
+        self._sender.send(Message("ready", os.getpid(), rss_bytes=rss_bytes()))
         super().run()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM. A worker that is still importing the app has nothing to finish."""
-        if not self.booted:
-            os._exit(0)
-        super().handle_exit(sig, frame)
+    def notify(self) -> None:
+        """Called at least once a second: here it ends the streams whose budget is over."""
+        if self.alive:
+            return
+        now = time.monotonic()
+        if self._streams_end_s is None:
+            self._streams_end_s = now + self._spec.settings.stream_timeout_s
+        if now >= self._streams_end_s:
+            for response in list(self._streams):
+                with contextlib.suppress(OSError):
+                    response.sock.shutdown(socket.SHUT_RDWR)
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         """When the service ends, take the connections that wait, then refuse new ones.
@@ -202,12 +139,56 @@ class Worker(ThreadWorker):
                 raise
 
     def _service_ends(self) -> bool:
-        return bool(select.select([self.app.spec.stop_fd], [], [], 0)[0])
+        return bool(select.select([self._spec.stop_fd], [], [], 0)[0])
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM: once is enough."""
+        super().handle_exit(signal.SIGTERM, frame)
 
-def main() -> None:
-    """Entry point of the server process; never returns."""
-    spec = enter()
-    for name in ("GUNICORN_PID", "GUNICORN_FD"):
-        os.environ.pop(name, None)  # They would make gunicorn think it is being re-executed.
-    ServerArbiter(App(spec, Sender(spec.channel_fd))).run()
+    def handle(self, conn: TConn) -> Any:
+        """Serve a connection. When it is kept, its next request is awaited here for a moment.
+
+        Handing it back to the main loop and out again costs more than a small request. Not while
+        another connection waits for a thread: its turn would come late.
+        """
+        kept = super().handle(conn)
+        while kept is True and self.alive and self.tpool._work_queue.empty():
+            if not _readable(conn.sock):
+                break
+            kept = super().handle(conn)
+        return kept
+
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """One request. gunicorn's own, without its access log and hooks, which the guard has."""
+        response: Response | None = None
+        try:
+            if head_bytes(req) > self._spec.settings.max_header:
+                util.write_error(conn.sock, 431, "Request Header Fields Too Large", "")
+                return False
+            response, environ = create(req, conn, self.cfg, self._streams)
+            if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+                response.force_close()
+            result = self.wsgi(environ, response.start_response)
+            try:
+                if isinstance(result, environ["wsgi.file_wrapper"]):
+                    response.write_file(result)
+                else:
+                    for item in result:
+                        response.write(item)
+                response.close()
+            finally:
+                if hasattr(result, "close"):
+                    result.close()
+            return not response.should_close()
+        except OSError:
+            raise
+        except (Exception, SystemExit):
+            if response is not None and response.headers_sent:
+                # A second answer on the same socket would corrupt the first one.
+                self.log.exception("Error handling request")
+                util.close_graceful(conn.sock)
+                raise StopIteration from sys.exc_info()[1]
+            raise
+        finally:
+            if response is not None:
+                self._streams.discard(response)

@@ -54,7 +54,7 @@ START = (
         "interface",
         "auto|wsgi|asgi",
         "auto",
-        "what MODULE:ATTR is; auto looks at it, which for an ASGI app costs a second import",
+        "what MODULE:ATTR is; auto looks at the app itself",
         parsers.one_of("auto", "wsgi", "asgi"),
         only=("web",),
     ),
@@ -165,10 +165,11 @@ PROBES = (
     ),
     Option(
         "checks",
-        "NAME=URL,..|auto",
+        "NAME=URL,..|auto|none",
         "auto",
-        "what /ready asks besides; auto: DATABASE_URL, REDIS_URL and the worker's broker",
-        lambda text: None if text == "auto" else parsers.checks(text),
+        "what /ready asks besides; auto: DATABASE_URL, REDIS_URL, CELERY_BROKER_URL and their "
+        "like; for a URL may stand the variable that has it",
+        parsers.checks,
         secret=True,
     ),
     Option(

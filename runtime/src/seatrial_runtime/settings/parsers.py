@@ -11,6 +11,18 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PERIODS_S = {"s": 1, "sec": 1, "min": 60, "h": 3600, "hour": 3600, "day": 86400}
 _BYTES = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "kib": 2**10, "m": 10**6, "mb": 10**6}
 _BYTES |= {"mib": 2**20, "gb": 10**9, "gib": 2**30}
+CHECKED: tuple[str, ...] = (
+    "postgresql",
+    "postgres",
+    "mysql",
+    "mariadb",
+    "sqlite",
+    "redis",
+    "rediss",
+    "valkey",
+)
+CHECKED += ("valkeys", "unix", "amqp", "amqps", "pyamqp", "http", "https", "tcp")
+"""Kinds of URL for which there is a check."""
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/([a-z0-9.+-]+|\*)", re.ASCII)
 _PREFIX = re.compile(r"/[!-~]*")
 
@@ -189,14 +201,23 @@ def store(text: str) -> str:
     return text
 
 
-def checks(text: str) -> tuple[tuple[str, str], ...]:
-    """NAME=URL,..: what has to answer before the app is ready."""
+def checks(text: str) -> tuple[tuple[str, str], ...] | None:
+    """NAME=URL,..: what has to answer before the app is ready; None for `auto`, () for `none`."""
+    if text in ("auto", "none"):
+        return None if text == "auto" else ()
     found = []
     for one in _listed(text):
         name, equals, url = one.partition("=")
-        if not equals or not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name) or "://" not in url:
+        if not equals or not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name):
             raise ValueError("is not a list of NAME=URL")
+        kind, colon, _ = url.partition("://")
+        if not colon and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", url):
+            raise ValueError(f"gives {name} neither a URL nor the name of a variable")
+        if colon and kind.lower().partition("+")[0] not in CHECKED:
+            raise ValueError(f"gives {name} a URL of none of {', '.join(CHECKED)}")
         found.append((name, url))
+    if len(dict(found)) < len(found):
+        raise ValueError("has a name twice")
     return tuple(found)
 
 

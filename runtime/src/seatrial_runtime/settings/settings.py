@@ -1,17 +1,35 @@
 """The settled options of one run, typed."""
 
+import ipaddress
+import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from seatrial_runtime.settings.options import ENVIRONMENTS, OPTIONS, Option
-from seatrial_runtime.settings.parsers import Network, Rate
+from seatrial_runtime.settings.parsers import Network, Rate, rate
+from seatrial_runtime.settings.targets import TargetError, target_of
 from seatrial_runtime.supervisor.address import Address
 
 
 class SettingsError(Exception):
     """A value that cannot be used; the text names the option, the value and the fix."""
+
+    exit_code = 2
+
+
+class UnreachableError(SettingsError):
+    """What the settings come from cannot be asked now; the same command may work later."""
+
+    exit_code = 75
+
+
+@dataclass(frozen=True)
+class Found:
+    """The text of one option, and where it was found: a flag, a variable, a file and line."""
+
+    text: str
+    origin: str
 
 
 _NOWHERE = Address()
@@ -69,9 +87,6 @@ class Settings:
     request_log: bool = True
 
 
-_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\(.*\))?")
-
-
 def options(command: str) -> tuple[Option, ...]:
     """The options of one subcommand."""
     return tuple(option for option in OPTIONS if not option.only or command in option.only)
@@ -80,46 +95,109 @@ def options(command: str) -> tuple[Option, ...]:
 def make_settings(
     target: str, flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
 ) -> Settings:
-    """Settle every option of `web`: flag, else environment variable, else default."""
-    if not _TARGET.fullmatch(target):
-        raise SettingsError(f"{target!r} is not MODULE:ATTR; write it like myapp.web:app")
-    return _settle({"command": "web", "target": target}, flags, environ)
+    """Settle every option of `web` without files: flag, else variable, else default."""
+    return settle("web", target, (), layered("web", flags, environ))
 
 
 def make_command_settings(
     argv: Sequence[str], flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
 ) -> Settings:
     """Settle every option of `command`, likewise."""
-    words = list(argv[1:] if argv[:1] == ["--"] else argv)
-    if not words or not words[0]:
-        raise SettingsError("no program is given; write it after --, like -- python app.py")
-    # The name only: arguments may hold a secret, and the target is logged.
-    given = {"command": "command", "target": os.path.basename(words[0]), "argv": tuple(words)}
-    made = _settle(given, flags, environ)
-    if not made.bind.port:
-        raise SettingsError(f"--bind {made.bind}: a program listens on HOST:PORT")
-    return made
+    return settle("command", "", argv, layered("command", flags, environ))
 
 
-def _settle(
-    given: Mapping[str, object], flags: Mapping[str, str | None], environ: Mapping[str, str]
+def layered(
+    command: str, flags: Mapping[str, str | None], environ: Mapping[str, str]
+) -> dict[str, Found]:
+    """What the command line and the environment say about the options of one subcommand."""
+    found = {}
+    for option in options(command):
+        given, variable = flags.get(option.name), environ.get(option.variable)
+        if given is not None:
+            found[option.name] = Found(given, option.flag)
+        # A variable set to nothing is how many deploy files say "not set".
+        elif variable:
+            found[option.name] = Found(variable, option.variable)
+    return found
+
+
+def settle(
+    command: str,
+    target: str,
+    argv: Sequence[str],
+    found: Mapping[str, Found],
+    folders: Sequence[str] = (".",),
 ) -> Settings:
-    values = dict(given)
+    """Every option of one subcommand, from its text where one was found, else its default.
+
+    A script is looked for in `folders`. Raises SettingsError for what cannot be used.
+    """
+    try:
+        values: dict[str, object] = dict(target_of(command, target, argv, folders))
+    except TargetError as error:
+        raise SettingsError(str(error)) from None
+    values["command"] = command
     environment = ENVIRONMENTS[0]
-    for option in options(str(given["command"])):
-        source, text = option.flag, flags.get(option.name)
-        default = option.by_environment.get(environment, option.default)
-        if text is None:
-            # A variable set to nothing is how many deploy files say "not set".
-            source, text = option.variable, environ.get(option.variable) or default
-        try:
-            values[option.name] = option.parse(text)
-        except ValueError as error:
-            example = f"{option.flag} {option.default}".strip()
-            raise SettingsError(f"{source}: {text!r} {error}; for example {example}") from None
+    for option in options(command):
+        one = found.get(option.name)
+        values[option.name] = parsed(option, one or Found(default(option, environment), ""))
         if option.name == "environment":
-            environment = text
-    if values.get("bind") == values["management"]:
-        raise SettingsError(f"--bind and --management are both {values['bind']}; make them differ")
+            environment = str(values[option.name])
+    bind = values.get("bind")
+    if bind == values["management"]:
+        raise SettingsError(f"--bind and --management are both {bind}; make them differ")
+    if command == "command" and isinstance(bind, Address) and not bind.port:
+        raise SettingsError(f"--bind {bind}: a program listens on HOST:PORT")
     assert set(values) <= {field.name for field in fields(Settings)}
     return Settings(**values)  # type: ignore[arg-type]  # each `parse` returns its field's type
+
+
+def default(option: Option, environment: str) -> str:
+    """What an option is in an environment when nobody says otherwise."""
+    return option.by_environment.get(environment, option.default)
+
+
+def parsed(option: Option, found: Found) -> object:
+    """The value of one option; SettingsError names where it was found, and an example."""
+    try:
+        return option.parse(found.text)
+    except ValueError as error:
+        shown = "its value (not shown)" if option.secret else repr(found.text)
+        example = f"{option.flag} {option.default}".strip()
+        where = found.origin or option.flag
+        raise SettingsError(f"{where}: {shown} {error}; for example {example}") from None
+
+
+def to_json(settings: Settings) -> str:
+    """The settings as text, secrets and all: for a pipe, never for a command line or a log."""
+    return json.dumps(
+        {field.name: getattr(settings, field.name) for field in fields(settings)}, default=_tagged
+    )
+
+
+def from_json(text: str) -> Settings:
+    """The settings that `to_json` wrote."""
+    values = json.loads(text, object_hook=_untagged)
+    frozen = {name: _frozen(value) for name, value in values.items()}
+    return Settings(**frozen)  # type: ignore[arg-type]  # as it was before `to_json`
+
+
+def _tagged(value: object) -> dict[str, object]:
+    if isinstance(value, Address):
+        return {"address": [value.host, value.port, value.path]}
+    return {"rate" if isinstance(value, Rate) else "network": str(value)}
+
+
+def _untagged(found: dict[str, object]) -> object:
+    match found:
+        case {"address": [str(host), int(port), str(path)]}:
+            return Address(host, port, path)
+        case {"rate": str(text)}:
+            return rate(text)
+        case {"network": str(text)}:
+            return ipaddress.ip_network(text)
+    return found
+
+
+def _frozen(value: object) -> object:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,31 +1,16 @@
-"""What a server process is started as: a command line, an environment and what it inherits."""
+"""What a process is started as: a command line, an environment and what it is told."""
 
-import json
 import os
-import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seatrial_runtime.settings.settings import Settings
 
 PORT_MARK = "{port}"
 
-
-@dataclass(frozen=True)
-class Launch:
-    """One process to start; `env` None means the supervisor's own."""
-
-    argv: list[str]
-    fds: tuple[int, ...] = ()
-    env: dict[str, str] | None = None
-
-
-Launcher = Callable[[int, int], Launch]
-"""Makes a `Launch` that reports on the first descriptor and stops when the second is readable."""
-
 # Not `-m`: that would put the working directory, with the app's modules, first on sys.path.
-_SERVER_CODE = (
+_CODE = (
     "import sys\n"
     "if sys.path[:1] == ['']: del sys.path[0]\n"
     "from seatrial_runtime.servers.{module} import main\n"
@@ -33,44 +18,27 @@ _SERVER_CODE = (
 )
 
 
-def server(settings: Settings, listener: socket.socket, interface: str) -> Launcher:
-    """A server for an app object: gunicorn with all workers, or one worker of uvicorn."""
-    module = "asgi" if interface == "asgi" else "wsgi"
+@dataclass(frozen=True)
+class Launch:
+    """One kind of process; `program` is the words of a program that is not ours."""
 
-    def launch(channel_fd: int, stop_fd: int) -> Launch:
-        spec = {
-            "target": settings.target + ("()" if settings.factory else ""),
-            "interface": interface,
-            "workers": settings.workers or 1,
-            "threads": settings.threads,
-            "graceful_timeout_s": settings.graceful_timeout_s,
-            "keep_alive_s": settings.keep_alive_s,
-            "start_timeout_s": settings.start_timeout_s,
-            "app_dir": settings.app_dir,
-            "listener_fd": listener.fileno(),
-            "channel_fd": channel_fd,
-            "stop_fd": stop_fd,
-            "supervisor_pid": os.getpid(),
-        }
-        code = _SERVER_CODE.format(module=module)
-        fds = (listener.fileno(), channel_fd, stop_fd)
-        return Launch([sys.executable, "-c", code, json.dumps(spec)], fds)
-
-    return launch
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    program: tuple[str, ...] = ()
 
 
-def command(settings: Settings) -> Launcher:
-    """A program that listens by itself, on the port of `--bind`."""
+def launch(settings: Settings, app_environ: Mapping[str, str]) -> Launch:
+    """What each of the processes is started as; the environment is the app's."""
+    if settings.command in ("web", "streamlit", "gradio"):
+        return Launch(_ours("app"), app_environ)
     port = str(settings.bind.port)
-    argv = [word.replace(PORT_MARK, port) for word in settings.argv]
-    code = _SERVER_CODE.format(module="program")
-    env = {**os.environ, **dict.fromkeys(settings.port_env, port)}
+    env = {**app_environ, **dict.fromkeys(settings.port_env, port)}
     # Python puts a script's own folder on its path; of more it has to be told.
     known = env.get("PYTHONPATH", "")
     env["PYTHONPATH"] = settings.app_dir + (os.pathsep + known if known else "")
+    program = tuple(word.replace(PORT_MARK, port) for word in settings.argv)
+    return Launch(_ours("program"), env, program)
 
-    def launch(channel_fd: int, stop_fd: int) -> Launch:
-        words = [str(os.getpid()), str(channel_fd), settings.cwd, *argv]
-        return Launch([sys.executable, "-c", code, *words], (channel_fd,), env)
 
-    return launch
+def _ours(module: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", _CODE.format(module=module))

@@ -1,12 +1,15 @@
-"""What is known about the app right now, shared by the supervisor's threads, and its four views."""
+"""What is known about the app right now, shared by the supervisor's threads, and its views."""
 
 import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
-View = tuple[int, dict[str, Any]]
-"""An HTTP status and the JSON object that goes with it."""
+View = tuple[int, Any]
+"""An HTTP status and what goes with it: JSON, or bytes of Prometheus text."""
+
+_FAILURES_TO_BREAK = 3
 
 
 class State:
@@ -26,6 +29,8 @@ class State:
         self._boot_s: float | None = None
         self._draining = False
         self._reason = "the server process is starting"
+        self._failures = 0  # Of the ready path, in a row.
+        self._beats: Mapping[int, dict[str, Any]] = {}
         self.probe_wanted = threading.Event()
 
     # -- what the supervisor tells
@@ -39,20 +44,20 @@ class State:
                 self.probe_wanted.set()
 
     def worker_gone(self, pid: int, reason: str = "no worker process is alive") -> None:
-        """A worker process has ended, whether it had loaded the app or not."""
+        """A worker process has ended or takes nothing new; the last one's answers hold no more."""
         with self._lock:
             self._pids.discard(pid)
             if not self._pids:
+                self._generation += 1
+                self._answered = False
+                self._failures = 0
                 self._reason = reason
+                self.probe_wanted.clear()
 
-    def server_lost(self, reason: str) -> None:
-        """The server process has ended: nothing it or its workers said holds any more."""
+    def told(self, beats: Mapping[int, dict[str, Any]]) -> None:
+        """What the workers said last, by pid."""
         with self._lock:
-            self._generation += 1
-            self._answered = False
-            self._pids.clear()
-            self._reason = reason
-            self.probe_wanted.clear()
+            self._beats = beats
 
     def draining(self) -> None:
         """The supervisor was told to stop."""
@@ -68,10 +73,20 @@ class State:
             return self._generation
 
     def probe_failed(self, generation: int, reason: str) -> None:
-        """The ready path did not answer, or with a status of 500 or more."""
+        """The ready path did not answer, or with a status of 500 or more.
+
+        One that had answered before has to fail three times in a row: a request can fail for
+        reasons of its own.
+        """
         with self._lock:
-            if generation == self._generation and not self._answered:
+            if generation != self._generation:
+                return
+            self._failures += 1
+            if not self._answered or self._failures >= _FAILURES_TO_BREAK:
+                self._answered = False
                 self._reason = reason
+                if self._pids:
+                    self.probe_wanted.set()
 
     def probe_succeeded(self, generation: int) -> float | None:
         """The ready path answered; returns the boot time in seconds if this was the first time."""
@@ -79,6 +94,7 @@ class State:
             if generation != self._generation:
                 return None
             self._answered = True
+            self._failures = 0
             self.probe_wanted.clear()
             if self._boot_s is not None:
                 return None
@@ -124,6 +140,25 @@ class State:
             return 200, {"status": "ready", "workers": workers, "boot_s": self._boot_s}
 
     def workers(self) -> View:
-        """The pids of the workers that serve the app."""
+        """The pids of the workers that serve the app, and what each said last."""
         with self._lock:
-            return 200, {"pids": sorted(self._pids)}
+            pids = sorted(self._pids)
+            return 200, {"pids": pids, "workers": [self._beats.get(pid, {}) for pid in pids]}
+
+    @property
+    def alive(self) -> int:
+        """How many workers serve."""
+        with self._lock:
+            return len(self._pids)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the supervisor was told to stop."""
+        with self._lock:
+            return self._draining
+
+    @property
+    def answered(self) -> bool:
+        """Whether the last of what counted was a good answer."""
+        with self._lock:
+            return self._answered

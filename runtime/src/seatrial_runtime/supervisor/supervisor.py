@@ -1,61 +1,75 @@
-"""The parent process: owns the sockets, keeps a server running, and ends it in good order."""
+"""The parent process: owns the sockets, keeps the workers running, and ends in good order."""
 
-import contextlib
 import os
 import selectors
 import signal
-import socket
+import threading
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from types import FrameType, TracebackType
+from typing import Protocol
 
 from seatrial_runtime import STARTED_S
 from seatrial_runtime.settings.settings import Settings
-from seatrial_runtime.supervisor import launch
-from seatrial_runtime.supervisor.address import inode_of, listen, remove_path
 from seatrial_runtime.supervisor.channel import Message
-from seatrial_runtime.supervisor.management import Management
-from seatrial_runtime.supervisor.prober import Prober
+from seatrial_runtime.supervisor.crew import Ended
 from seatrial_runtime.supervisor.processes import adopt_orphans
-from seatrial_runtime.supervisor.server_process import ServerProcess, kill, reap
-from seatrial_runtime.supervisor.state import State
+from seatrial_runtime.supervisor.service import Service
 from seatrial_runtime.telemetry.logs import emit, redact
 
 _MAX_BOOT_FAILURES = 5
-_KILL_MARGIN_S = 3.0  # Over the graceful timeout: the arbiter kills its workers first.
+_KILL_MARGIN_S = 3.0  # Over the graceful timeout: the worker ends its requests first.
 _REFUSE_S = 1.0  # Longest wait for the workers to take what had queued and to refuse the rest.
 _FAIL_STOP_S = 2.0
+_RELOADED = 0  # Stands in the wake-up pipe where no signal can: numbers begin at 1.
+
+
+class Reloaded(Protocol):
+    """What the layers of the configuration say when they are read anew."""
+
+    @property
+    def log_level(self) -> str:
+        """The level from now on."""
+
+    @property
+    def restart(self) -> tuple[str, ...]:
+        """What else has changed, and needs a restart."""
+
+    @property
+    def error(self) -> str:
+        """Why they cannot be read; empty when they can."""
 
 
 class Supervisor:
-    """One app's life, from bound sockets to exit code. A context manager: leaving it cleans up."""
+    """One app's life, from bound sockets to exit code. A context manager: leaving it cleans up.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._interface = settings.interface
-        self._state = State(STARTED_S, settings.workers or 1)
-        # A command listens by itself; the socket of an app object outlives its servers.
-        by_itself = settings.interface == "command"
-        self._listener = None if by_itself else listen(settings.bind, "--bind")
-        self._bind_inode = inode_of(settings.bind)
-        try:
-            self._management = listen(settings.management, "--management")
-        except BaseException:
-            self._close_listener()
-            raise
-        self._management_inode = inode_of(settings.management)
+    `app_environ` is what the app's processes get as environment; `reload` reads the layers of
+    the configuration anew, on SIGHUP.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        app_environ: Mapping[str, str] = os.environ,
+        reload: Callable[[], Reloaded] | None = None,
+    ) -> None:
         self._selector = selectors.DefaultSelector()
-        self._servers = self._make_servers()
-        self._changed = False  # From the server of `auto` to the one the app needs.
+        self._service = Service(settings, app_environ, self._selector, self._on_message)
+        # As the service took them: an old Streamlit is a program.
+        self._settings, self._reload = self._service.settings, reload
+        self._state, self._crew = self._service.state, self._service.crew
         self._boot_failures = 0
-        self._failure: Message | None = None
         self._errors: deque[str] = deque(maxlen=5)
         self._stop_code: int | None = None  # Set once stopping: the exit code it will end with.
         self._exit_code: int | None = None
+        self._reloaded: Reloaded | None = None
+        self._wake_fd = -1
         # Monotonic times at which something is due; None when it is not.
         self._start_limit: float | None = STARTED_S + settings.start_timeout_s
         self._stop_at: float | None = None
         self._refuse_at: float | None = None
+        self._quit_at: float | None = None
         self._kill_at: float | None = None
 
     def __enter__(self) -> "Supervisor":
@@ -67,61 +81,18 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        kill(self._servers)
-        reap(self._servers)
-        self._close_listener()
-        remove_path(self._settings.management, self._management_inode)
-
-    def _close_listener(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            remove_path(self._settings.bind, self._bind_inode)
-
-    def _make_servers(self) -> list[ServerProcess]:
-        """gunicorn looks after all workers of a WSGI app; uvicorn's are looked after here."""
-        settings = self._settings
-        if self._listener is None:
-            make = launch.command(settings)
-        else:
-            make = launch.server(settings, self._listener, self._interface)
-        count = (settings.workers or 1) if self._interface == "asgi" else 1
-        return [ServerProcess(make, self._selector, self._on_message) for _ in range(count)]
-
-    def _start(self, server: ServerProcess) -> None:
-        server.start()
-        if self._interface == "command" and server.pid is not None:
-            # Whether it serves only its answers can tell.
-            self._state.worker_ready(server.pid)
+        self._service.close()
 
     def run(self) -> int:
         """Serve until told to stop or unable to go on; returns the exit code."""
         adopt_orphans()
         self._catch_signals()
-        settings, state = self._settings, self._state
-        emit(
-            "info",
-            "start",
-            app=settings.target,
-            interface=settings.interface,
-            bind=str(settings.bind),
-            management=str(settings.management),
-            workers=settings.workers,
-            threads=settings.threads,
-        )
-        views = {
-            "/health": state.health,
-            "/startup": state.startup,
-            "/ready": state.ready,
-            "/workers": state.workers,
-        }
-        Management(self._management, views).start()
-        Prober(state, settings.bind, settings.ready_path).start()
-        for server in self._servers:
-            self._start(server)
+        self._service.start()
         while self._exit_code is None:
             for key, _ in self._selector.select(self._pause_s()):
                 key.data()
             self._on_time(time.monotonic())
+        self._service.finish()
         emit("info" if self._exit_code == 0 else "error", "exit", code=self._exit_code)
         return self._exit_code
 
@@ -135,19 +106,26 @@ class Supervisor:
         os.set_blocking(read_end, False)
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
             signal.signal(number, ignore)
 
         def on_readable() -> None:
             for number in os.read(read_end, 512):
-                self._on_signal(signal.Signals(number))
+                if number == _RELOADED:
+                    self._take_reloaded()
+                else:
+                    self._on_signal(signal.Signals(number))
+
+        self._wake_fd = write_end
 
         self._selector.register(read_end, selectors.EVENT_READ, on_readable)
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGCHLD:
-            for server, pid, how in reap(self._servers):
-                self._on_server_end(server, pid, how)
+            for ended in self._crew.reap():
+                self._on_end(ended)
+        elif number == signal.SIGHUP:
+            self._on_hangup()
         elif self._stop_code is None:
             self._state.draining()
             self._stop_code = 0
@@ -156,66 +134,72 @@ class Supervisor:
         else:
             self._exit_code = 128 + number
 
-    def _on_message(self, message: Message) -> None:
-        if message.kind == "ready":
-            self._state.worker_ready(message.pid)
-        elif message.kind == "gone":
-            self._state.worker_gone(message.pid)
-            self._count_boot_failure()
-        elif message.kind == "failed":
-            self._failure = message
-        elif message.kind == "interface":
-            self._interface = message.text
-        else:
-            self._errors.append(redact(message.text))
+    def _on_hangup(self) -> None:
+        """Read the configuration anew; in a thread, because a secrets source may take its time."""
+        reload = self._reload
+        if reload is None or self._stop_code is not None:
+            return
 
-    def _on_server_end(self, server: ServerProcess, pid: int, how: str) -> None:
-        failure, self._failure = self._failure, None
-        reason = f"the server process ended: {how}"
+        def read() -> None:
+            self._reloaded = reload()
+            os.write(self._wake_fd, bytes([_RELOADED]))
+
+        threading.Thread(target=read, name="reload", daemon=True).start()
+
+    def _take_reloaded(self) -> None:
+        found, self._reloaded = self._reloaded, None
+        if found is None:
+            return
+        if found.error:
+            emit("error", "reload", message=found.error)
+            return
+        self._service.set_level(found.log_level)
+        emit("info", "reload", log_level=found.log_level, needs_restart=found.restart or None)
+
+    def _on_message(self, message: Message) -> None:
+        if message.kind == "error":
+            self._errors.append(redact(message.text))
+        elif message.kind == "broker":
+            self._service.readiness.broker(message.text)
+
+    def _on_end(self, ended: Ended) -> None:
+        process, failure = ended.process, ended.process.failure
+        self._service.gone(process.pid)
+        program = self._settings.argv
+        reason = f"the {'program' if program else 'server process'} ended: {ended.how}"
         if failure is not None:
             reason = f"the app does not load: {redact(failure.text)}"
-        elif self._interface == "command":
-            reason = f"the program ended: {how}"
-        if len(self._servers) > 1:
-            self._state.worker_gone(pid, reason)
-        else:
-            self._state.server_lost(reason)
+        if not ended.wanted:
+            self._state.worker_gone(process.pid, reason)
         never_ready = self._stop_code is None and not self._state.ever_ready
         if self._stop_code is not None and self._stop_at is None:
-            if not self._running:
+            if not self._crew.processes:
                 self._exit_code = self._stop_code
-        elif self._changes_interface:
-            self._change_interface()
+        elif ended.wanted:
+            return
         elif failure is not None and never_ready:
             self._fail(2, reason, failure.hint, failure.traceback)
-        elif self._interface == "command" and never_ready and "SIG" not in how:
+        elif program and never_ready and "SIG" not in ended.how:
             hint = "what it said last stands above in this log"
-            self._fail(1, f"{reason} before it answered", hint)
+            self._fail(1, f"{reason} before it was ready", hint)
         else:
             self._count_boot_failure()
-            if self._exit_code is None:
-                emit("error", "server_lost", message=reason, restart_in_s=server.back_off())
+            # While the proxy is given time to notice, the service is still served.
+            if self._stop_code is None or self._stop_at is not None:
+                self._tell_loss(ended, reason)
 
-    @property
-    def _running(self) -> bool:
-        return any(server.pid is not None for server in self._servers)
-
-    @property
-    def _changes_interface(self) -> bool:
-        """Whether a look at the app, in `auto`, found that it needs the other server."""
-        return (
-            self._settings.interface == "auto" and self._interface == "asgi" and (not self._changed)
+    def _tell_loss(self, ended: Ended, reason: str) -> None:
+        emit(
+            "error",
+            "worker_lost",
+            pid=ended.process.pid,
+            message=reason,
+            stacks=ended.process.last_stacks or None,
+            restart_in_s=self._crew.back_off(ended),
         )
 
-    def _change_interface(self) -> None:
-        self._changed = True
-        emit("info", "interface", message="an ASGI app: starting uvicorn")
-        self._servers = self._make_servers()
-        for server in self._servers:
-            self._start(server)
-
     def _count_boot_failure(self) -> None:
-        if self._state.ever_ready or self._stop_code is not None or self._changes_interface:
+        if self._state.ever_ready or self._stop_code is not None:
             return
         self._boot_failures += 1
         if self._boot_failures >= _MAX_BOOT_FAILURES:
@@ -225,23 +209,21 @@ class Supervisor:
     # -- time
 
     def _pause_s(self) -> float | None:
-        due = [self._start_limit, self._stop_at, self._refuse_at, self._kill_at]
-        due += [server.restart_at for server in self._servers]
-        times = [moment for moment in due if moment is not None]
+        due = [self._start_limit, self._stop_at, self._refuse_at, self._quit_at, self._kill_at]
+        times = [moment for moment in due if moment is not None] + self._crew.due()
         return max(min(times) - time.monotonic(), 0.0) if times else None
 
     def _on_time(self, now: float) -> None:
-        for server in self._servers:
-            if server.restart_at is not None and now >= server.restart_at:
-                self._start(server)
+        self._service.on_time(now)
         if self._stop_at is not None and now >= self._stop_at:
             self._begin_stop(now)
         if self._refuse_at is not None and now >= self._refuse_at:
             self._refuse_at = None
-            with contextlib.suppress(OSError):
-                # The workers do this as soon as they stop; here for one that hangs.
-                if self._listener is not None:
-                    self._listener.shutdown(socket.SHUT_RDWR)
+            self._service.refuse()  # The workers do it as soon as they stop; for one that hangs.
+        if self._quit_at is not None and now >= self._quit_at:
+            self._quit_at = None
+            emit("warning", "quit", message="told once more: what still runs is cut")
+            self._crew.hurry()
         if self._kill_at is not None and now >= self._kill_at and self._exit_code is None:
             emit("warning", "killed", message="the server did not stop in time")
             self._exit_code = self._stop_code
@@ -253,26 +235,25 @@ class Supervisor:
 
     # -- stopping
 
-    def _stop_servers(self) -> None:
-        for server in self._servers:
-            server.stop()
-
     def _begin_stop(self, now: float) -> None:
         """The drain delay is over: finish what is in flight and take nothing new."""
         self._stop_at = None
-        self._stop_servers()
-        if not self._running:
+        self._service.stop()
+        if not self._crew.processes:
             self._exit_code = self._stop_code
             return
         self._refuse_at = now + _REFUSE_S
-        self._kill_at = now + self._settings.graceful_timeout_s + _KILL_MARGIN_S
+        longest_s = max(self._settings.graceful_timeout_s, self._settings.stream_timeout_s)
+        if self._settings.command == "worker":
+            self._quit_at = now + longest_s
+        self._kill_at = now + longest_s + _KILL_MARGIN_S
 
     def _fail(self, code: int, message: str, hint: str = "", trace: str = "") -> None:
         """Give up: say why, stop what runs, and exit with `code`."""
         emit("error", "failed", message=message, hint=hint or None, traceback=trace or None)
         self._stop_code = code
-        self._stop_servers()
-        if not self._running:
+        self._service.stop()
+        if not self._crew.processes:
             self._exit_code = code
             return
         self._kill_at = time.monotonic() + _FAIL_STOP_S

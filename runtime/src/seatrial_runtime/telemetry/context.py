@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -17,14 +18,27 @@ class RequestContext:
 
     `route` is the template the app matched ("/users/<id>"), never a raw path, and empty until the
     framework has told it. `began_s` is on the monotonic clock; `status` 0 until the answer began.
+    `traceparent` is the caller's header, for traces; `span` belongs to them.
     """
 
-    __slots__ = ("began_s", "client", "id", "method", "path", "route", "status", "user")
+    __slots__ = (
+        "began_s",
+        "client",
+        "id",
+        "method",
+        "path",
+        "route",
+        "span",
+        "status",
+        "traceparent",
+        "user",
+    )
 
     def __init__(self, id: str, method: str = "", path: str = "") -> None:
         self.id, self.method, self.path = id, method, path
-        self.route = self.client = self.user = ""
+        self.route = self.client = self.user = self.traceparent = ""
         self.status = 0
+        self.span: Any = None
         self.began_s = time.monotonic()
 
 

@@ -1,76 +1,174 @@
 """One JSON object a line: the only way this package writes to stdout and stderr once it runs."""
 
-import functools
+import contextlib
 import json
 import os
 import re
-import uuid
-from datetime import datetime, timezone
+import select
+import time
+
+import orjson
+
+from seatrial_runtime.telemetry import masking
+from seatrial_runtime.telemetry.context import RequestContext, current
+from seatrial_runtime.telemetry.masking import add_secrets, redact
+
+__all__ = ["STDERR", "STDOUT", "add_secrets", "emit", "redact", "request", "tell", "use"]
 
 STDOUT, STDERR = 1, 2
-
-_SECRET_NAME = re.compile(
-    r"secret|token|passw|passphrase|credential|api_?key|access_?key|private_?key|_dsn$|_key$", re.I
-)
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):([^\s/@]+)@")
-_QUERY = re.compile(r"\?[^\s'\"]+")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_MAX_PATH_CHARS = 2048
-_MIN_SECRET_CHARS = 6  # Shorter values ("1", "true") would blank out innocent text.
+_PATIENCE_S = 0.2
+_MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
+# Characters a terminal acts upon, or that some readers take for the end of a line.
+_ACTING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-@functools.cache
-def _secret_values() -> tuple[str, ...]:
-    found = {
-        value
-        for name, value in os.environ.items()
-        if _SECRET_NAME.search(name) and len(value) >= _MIN_SECRET_CHARS
-    }
-    for value in os.environ.values():
-        found.update(match[1] for match in _URL_PASSWORD.findall(value))
-    # Longest first, so that a secret which contains another is removed whole.
-    return tuple(sorted((v for v in found if len(v) >= _MIN_SECRET_CHARS), key=len, reverse=True))
+class _Sink:
+    """Where the lines of one stream go. A reader that has stopped must not stop the app: when the
+    descriptor does not block, lines that find no room for 0.2 s are dropped, counted and told."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._dropped = 0
+        self._torn = False
+
+    def write(self, line: bytes) -> None:
+        """One write a line, past Python's buffers: lines of several processes do not mix."""
+        try:
+            written = 0 if self._dropped else os.write(self.fd, line)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            # A full disk or a closed pipe under the log must not stop the app from serving.
+            return
+        if written != len(line):
+            with contextlib.suppress(OSError):
+                self._push(line, written)
+
+    def _push(self, line: bytes, written: int) -> None:
+        # Who has waited in vain once does not wait again: every line would cost that long.
+        until = time.monotonic() + (0.0 if self._dropped else _PATIENCE_S)
+        rest = b"\n" + line if self._torn else line[written:]
+        poll = select.poll()
+        poll.register(self.fd, select.POLLOUT)
+        while rest:
+            left_s = max(until - time.monotonic(), 0.0)
+            sent = 0
+            if poll.poll(left_s * 1000):
+                with contextlib.suppress(BlockingIOError):
+                    sent = os.write(self.fd, rest)
+            rest = rest[sent:]
+            if rest and left_s == 0.0:
+                self._dropped += 1
+                self._torn = self._torn or sent > 0 or len(rest) < len(line)
+                return
+            if not sent:
+                time.sleep(0.001)  # There is room, but not for this line in one piece.
+        dropped, self._dropped, self._torn = self._dropped, 0, False
+        if dropped:
+            emit("warning", "log_lines_dropped", lines=dropped, message="the reader was too slow")
 
 
-def redact(text: str) -> str:
-    """`text` without secret environment values, URL passwords and query strings."""
-    for value in _secret_values():
-        text = text.replace(value, "[redacted]")
-    text = _URL_PASSWORD.sub(r"\1:[redacted]@", text)
-    return _QUERY.sub("?[redacted]", text)
+class _State:
+    """What every line of this process holds, and where it goes."""
+
+    sinks: dict[int, _Sink] = {}  # noqa: RUF012  # One state for the process.
+    told: dict[str, str] = {}  # noqa: RUF012
+    stamp = (-1, "")
+
+
+def use(out_fd: int, err_fd: int) -> None:
+    """Write lines for stdout and stderr to these from now on."""
+    _State.sinks = {STDOUT: _Sink(out_fd), STDERR: _Sink(err_fd)}
+
+
+def tell(**fields: str) -> None:
+    """Have every line of this process hold these, like `service` and `environment`."""
+    _State.told.update({name: redact(value) for name, value in fields.items() if value})
+
+
+def timestamp() -> str:
+    """Now, in UTC to the millisecond; the part before the dot is made once a second."""
+    now = time.time()
+    second = int(now)
+    stamp = _State.stamp
+    if stamp[0] != second:
+        # Both parts at once: another thread may be at the turn of the second, too.
+        stamp = (second, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)))
+        _State.stamp = stamp
+    return stamp[1] + _MILLISECONDS[int((now - second) * 1000)]
 
 
 def emit(level: str, event: str, *, stream: int = STDERR, **fields: object) -> None:
-    """Write one event; `level` is info, warning or error. Text is redacted, None left out."""
-    record: dict[str, object] = {
-        "timestamp": datetime.now(timezone.utc).isoformat(timespec="milliseconds")[:-6] + "Z",
-        "level": level,
-        "event": event,
-    }
+    """Write one event; `level` is debug, info, warning, error or critical.
+
+    Secrets are taken out of every field, at any depth; a field that is None is left out. The id
+    of the request that runs is added where none is given.
+    """
+    record: dict[str, object] = {"timestamp": timestamp(), "level": level, "event": event}
+    context = current.get()
+    if context is not None and "correlation_id" not in fields:
+        record["correlation_id"] = redact(context.id)
     for name, value in fields.items():
         if value is not None:
-            record[name] = redact(value) if isinstance(value, str) else value
-    line = json.dumps(record, separators=(",", ":"), default=str).encode() + b"\n"
+            record[redact(name)] = masking.redact_value(value, name)
+    for name, told in _State.told.items():
+        record.setdefault(name, told)
+    _put(_blanked(_line(record)), stream)
+
+
+def request(context: RequestContext, duration_s: float) -> None:
+    """Write the one line of a finished request. The query string is never in it."""
+    id, user, client, method = context.id, context.user, context.client, context.method
+    # What the caller chose. The rest is ours or the app's; looking through all of the line for
+    # each known secret would cost more than making it.
+    if masking.holds_secret(f"{id}\n{user}\n{client}\n{method}"):
+        id, user, client, method = redact(id), redact(user), redact(client), redact(method)
+    record: dict[str, object] = {
+        "timestamp": timestamp(),
+        "level": "error" if context.status >= 500 else "info",
+        "event": "request",
+        "correlation_id": id,
+        "route": context.route or "(unmatched)",
+        "method": method,
+        "path": masking.clean_path(context.path),
+        "status": context.status,
+        "duration_ms": round(duration_s * 1000, 3),
+    }
+    if user:
+        record["user"] = user
+    if client:
+        record["client"] = client
+    record.update(_State.told)
+    _put(_line(record), STDOUT)
+
+
+def _line(record: dict[str, object]) -> bytes:
     try:
-        # One write a line, past Python's buffers: lines of several processes do not mix.
-        while line:
-            line = line[os.write(stream, line) :]
-    except OSError:
-        # A full disk or a closed pipe under the log must not stop the app from serving.
-        return
+        line = orjson.dumps(record)
+    except TypeError:
+        # A number beyond 64 bits, or text that is no Unicode: rare, and the slow way can do it.
+        line = json.dumps(record, separators=(",", ":"), default=str).encode()
+    if not line.isascii() or b"\x7f" in line:
+        text = line.decode("utf-8", "replace")
+        line = _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    return line
 
 
-def emit_request(
-    method: str | None, path: str, status: int | None, duration_s: float, request_id: str
-) -> None:
-    """Write one finished request. The query string is left out: it may hold a token."""
-    emit(
-        "info",
-        "request",
-        stream=STDOUT,
-        method=method,
-        path=path[:_MAX_PATH_CHARS],
-        status=status,
-        duration_ms=round(duration_s * 1000, 3),
-        request_id=request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
-    )
+def _put(line: bytes, stream: int) -> None:
+    sink = _State.sinks.get(stream)
+    if sink is None:
+        sink = _State.sinks[stream] = _Sink(stream)
+    sink.write(line + b"\n")
+
+
+def _blanked(line: bytes) -> bytes:
+    """Masking runs last: whatever way a secret came into the line, it goes."""
+    if not masking.line_holds_secret(line):
+        return line
+    line = masking.blank(line)
+    try:
+        orjson.loads(line)
+    except ValueError:
+        # The secret reached into an escape: what is left is no JSON, so nothing of it is kept.
+        return b'{"timestamp":"%s","level":"warning","event":"[redacted]"}' % timestamp().encode()
+    return line

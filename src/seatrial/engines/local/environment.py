@@ -30,6 +30,7 @@ from seatrial.engines.local import sources
 from seatrial.engines.local.layout import Layout, layout_of
 from seatrial.files import write_atomic
 from seatrial.kernel.errors import AppError, InputError, SeatrialError, TransientError
+from seatrial.kernel.starting import started
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Workload
 
@@ -63,7 +64,11 @@ def prepare(
     runner.open_log(layout.log("prepare")).close()
     interpreter, version = _interpreter(layout, workload)
     requirements = sources.requirements(app_dir, workload)
-    serves = any(c.kind == "web" and c.interface != "command" for c in workload.components)
+    serves = any(
+        started(c.interface, c.entry, c.command, factory=c.factory).subcommand != "command"
+        for c in workload.components
+        if c.kind == "web"
+    )
     key = _digest(
         *requirements.texts, version.encode(), runtime_wheel[1], runtime_wheel[0].encode(),
         b"servers" if serves else b"",
@@ -149,7 +154,7 @@ def _environment(
         progress("Installing the app's dependencies")
         steps = [
             commands.install_requirements(binary, python, requirements),
-            commands.install_runtime(binary, python, wheel_path),
+            commands.install_runtime(binary, python, wheel_path, _unpinned(content)),
         ]
         if serves:
             overrides = directory / "seatrial" / "overrides.txt"
@@ -165,12 +170,21 @@ def _environment(
 
 
 def _pins(wheel: bytes) -> bytes:
-    """The requirements of a wheel that name one version, one a line."""
+    """The requirements of a wheel that name one version, one a line: its servers."""
+    pinned = [one for one in _needs(wheel) if any(s.operator == "==" for s in one.specifier)]
+    return "".join(f"{one}\n" for one in pinned).encode()
+
+
+def _unpinned(wheel: bytes) -> tuple[str, ...]:
+    """Its other requirements, of which a program needs what tells of it, and none a server."""
+    return tuple(str(one) for one in _needs(wheel) if one.name in commands.TELLING)
+
+
+def _needs(wheel: bytes) -> list[Requirement]:
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         name = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
         told = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
-    pinned = [one for one in told if any(s.operator == "==" for s in Requirement(one).specifier)]
-    return "".join(f"{one}\n" for one in pinned).encode()
+    return [Requirement(one) for one in told]
 
 
 def _starts(layout: Layout, python: Path) -> bool:

@@ -1,0 +1,1 @@
+"""How long will the money last? A retirement spending simulator."""

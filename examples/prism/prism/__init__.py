@@ -1,0 +1,1 @@
+"""Prism: reads a Word document and says what is unclear, missing, risky or contradictory in it."""

@@ -1,0 +1,1 @@
+"""What has to answer before the app is ready: databases, caches, brokers, other services."""

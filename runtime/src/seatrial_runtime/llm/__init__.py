@@ -1,0 +1,1 @@
+"""Language models: one question, several models in order, until one answers."""

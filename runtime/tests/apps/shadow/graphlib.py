@@ -1,0 +1,1 @@
+NAME = "the graphlib of the app"

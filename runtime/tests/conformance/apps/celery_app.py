@@ -1,0 +1,60 @@
+"""Tasks as their author would write them; a task that was cut short is done again."""
+
+import logging
+import os
+import time
+
+from celery import Celery
+
+app = Celery("shop", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
+app.conf.update(
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 60},
+    worker_prefetch_multiplier=1,
+)
+log = logging.getLogger("shop")
+kept = []
+
+
+@app.task
+def add(a, b):
+    return a + b
+
+
+@app.task
+def sleep(seconds, done):
+    with open(done + ".began", "a") as file:
+        file.write("x")
+    time.sleep(seconds)
+    with open(done, "a") as file:
+        file.write("x")
+
+
+@app.task
+def die_once(mark):
+    if not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), 9)
+    return os.getpid()
+
+
+@app.task
+def leak(mib):
+    kept.append(b"x" * (mib << 20))
+    return os.getpid()
+
+
+@app.task
+def talk():
+    log.warning("selling %s", "apples")
+    print("sold apples")
+
+
+@app.task
+def secret():
+    key = os.environ["SHOP_API_KEY"]
+    log.warning("calling with Authorization: Bearer %s", key)
+    print("the key is", key)
+    raise RuntimeError(f"denied for {key}")

@@ -1,0 +1,136 @@
+"""The same promises for a Streamlit page, spoken to as its own browser part does."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from test_conformance_web import SECRET, lines, metric
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from conftest import Start
+from harness import Running, get, wait_for
+
+APPS = Path(__file__).parent / "apps"
+Page = Callable[..., Running]
+
+
+@pytest.fixture
+def page(run: Start, tmp_path: Path) -> Page:
+    def begin(*options: str) -> Running:
+        env = {"SHOP_API_KEY": SECRET, "HOME": str(tmp_path)}
+        app = run("streamlit_app.py", *options, subcommand="streamlit", app_dir=APPS, env=env)
+        wait_for(lambda: app.ask("/ready")[0] == 200, f"page: {app.stderr[-2000:]}", 60)
+        app.workers()
+        return app
+
+    return begin
+
+
+def socket_to(app: Running) -> ClientConnection:
+    return connect(f"ws://{app.bind}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+
+
+def run_script(socket: ClientConnection, name: str = "", widget: str = "") -> str:
+    """Run the page once, with a text typed in if given; everything that it wrote, as text."""
+    message = BackMsg()
+    message.rerun_script.query_string = ""
+    if name:
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id, state.string_value = widget, name
+    socket.send(message.SerializeToString())
+    written = []
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        answer = ForwardMsg()
+        data = socket.recv(30)
+        assert isinstance(data, bytes)
+        answer.ParseFromString(data)
+        written.append(str(answer))
+        if answer.HasField("script_finished"):
+            return "".join(written)
+    raise AssertionError("the script did not finish")
+
+
+def widget_of(page: str) -> str:
+    found = re.search(r'text_input \{\s+id: "([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+def test_the_page_runs_and_probes_answer_while_it_works(page: Page) -> None:
+    app = page()
+    with socket_to(app) as socket:
+        first = run_script(socket)
+        assert "hello world" in first
+        message = BackMsg()
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id, state.string_value = widget_of(first), "busy"
+        socket.send(message.SerializeToString())
+        times_s = []
+        for _ in range(20):
+            before = time.monotonic()
+            assert app.ask("/health")[0] == 200
+            times_s.append(time.monotonic() - before)
+        assert app.ask("/ready")[0] == 200
+    assert sorted(times_s)[-2] < 0.1
+
+
+def test_a_stop_closes_the_websocket_as_a_restart(page: Page) -> None:
+    app = page("--stream-timeout-s", "1")
+    with socket_to(app) as socket:
+        assert "hello world" in run_script(socket)
+        app.signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                socket.recv(20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+    assert app.wait_exit(30) == 0
+
+
+def test_a_killed_server_is_back(page: Page) -> None:
+    app = page()
+    [pid] = app.workers()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: app.ask("/ready")[0] == 200 and app.workers() not in ([], [pid]), "server", 60)
+    with socket_to(app) as socket:
+        assert "hello world" in run_script(socket)
+
+
+def test_a_leaking_server_is_replaced_once_its_sessions_are_gone(page: Page) -> None:
+    app = page("--max-worker-memory", "400MiB", "--stream-timeout-s", "2")
+    [first] = app.workers()
+    with contextlib.suppress(ConnectionClosed), socket_to(app) as socket:
+        run_script(socket, "leak", widget_of(run_script(socket)))
+        wait_for(lambda: app.events("worker_recycling"), "report", 60)
+    told = wait_for(lambda: app.events("worker_recycled"), "end", 60)
+    assert (told[0]["pid"], told[0]["reason"]) == (first, "memory")
+    with socket_to(app) as socket:
+        assert "hello world" in run_script(socket)
+
+
+def test_lines_parse_metrics_count_and_no_secret_shows(page: Page) -> None:
+    app = page("--log-level", "INFO")
+    with socket_to(app) as socket:
+        first = run_script(socket)
+        assert "hello secret" in run_script(socket, "secret", widget_of(first))
+    wait_for(lambda: "the key is" in app.stdout + app.stderr, "print")
+    said: list[dict[str, Any]] = lines(app)
+    assert "selling secret" in json.dumps(said)
+    assert "sold apples" in json.dumps(said)
+    assert SECRET not in app.stdout + app.stderr
+    assert metric(app, "http_server_request_duration_seconds_count") >= 1
+    status, body = get(app.bind, "/no/such/page")
+    assert status in (200, 404), body  # Streamlit answers its page to any path.
+    text = get(app.management, "/metrics")[1].decode()
+    assert "no/such" not in text

@@ -1,0 +1,85 @@
+"""Streams and websockets at the end of the service: a time of their own, then a clear end."""
+
+import http.client
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from conftest import Start
+from harness import Running, wait_for
+
+client = pytest.importorskip("websockets.sync.client")
+BOTH = pytest.mark.parametrize("target", ["sample:app", "asgi_sample:app"])
+
+
+def follow(app: Running) -> bytes:
+    """Read a stream until it ends; what came."""
+    connection = http.client.HTTPConnection(app.bind, timeout=30)
+    connection.request("GET", "/stream")
+    answer, found = connection.getresponse(), b""
+    try:
+        while chunk := answer.read1(100):
+            found += chunk
+    except (OSError, http.client.HTTPException):
+        pass
+    return found
+
+
+def in_flight(app: Running) -> int:
+    return int(app.ask("/workers")[1]["workers"][0]["in_flight"])
+
+
+@BOTH
+def test_a_stream_ends_after_its_time_and_a_request_has_longer(run: Start, target: str) -> None:
+    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "20")
+    app.wait_ready()
+    with ThreadPoolExecutor() as pool:
+        stream, request = pool.submit(follow, app), pool.submit(app.get, "/sleep/4")
+        wait_for(lambda: in_flight(app) == 2, "both")
+        app.signal(signal.SIGTERM)
+        assert request.result() == (200, b"hello")
+        assert stream.result().startswith(b"data: 0")
+    assert app.wait_exit() == 0
+    assert not app.events("killed")
+
+
+def test_a_websocket_works_on_for_its_time_and_is_closed_with_1012(run: Start) -> None:
+    app = run("asgi_sample:app", "--stream-timeout-s", "2")
+    app.wait_ready()
+    with client.connect(f"ws://{app.bind}/") as socket:
+        socket.send("one")
+        assert socket.recv(timeout=10) == "one"
+        app.signal(signal.SIGTERM)
+        wait_for(lambda: app.ask("/ready")[1]["status"] == "draining", "drain")
+        socket.send("two")
+        assert socket.recv(timeout=10) == "two"
+        with pytest.raises(Exception, match="1012"):
+            socket.recv(timeout=20)
+    assert app.wait_exit() == 0
+
+
+def test_an_idle_connection_of_an_asgi_app_may_still_ask_once(run: Start) -> None:
+    app = run("asgi_sample:app")
+    app.wait_ready()
+    connection = http.client.HTTPConnection(app.bind, timeout=10)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"hello"
+    app.signal(signal.SIGTERM)
+    wait_for(lambda: app.ask("/ready")[1]["status"] == "draining", "drain")
+    # What a proxy does that has not noticed yet: each is answered, the last one by "close".
+    answer = None
+    while answer is None or answer.headers["connection"] != "close":
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.read() == b"hello"
+    assert app.wait_exit() == 0
+
+
+def test_a_head_that_is_too_large(run: Start) -> None:
+    for target in ("sample:app", "asgi_sample:app"):
+        app = run(target, "--max-header", "4KiB")
+        app.wait_ready()
+        assert app.get("/", headers={"X-Fill": "a" * 3000})[0] == 200
+        assert app.get("/", headers={f"X-Fill-{n}": "a" * 900 for n in range(9)})[0] == 431
+        assert app.get("/")[0] == 200
