@@ -93,7 +93,7 @@ def test_requests_in_flight_survive_a_stop(engine: Engine, release: Release) -> 
         ({"entry": "bad:app"}, "no licence"),
         ({"entry": "web:nothing"}, "nothing"),
         ({"entry": "no_such_module:app"}, "no_such_module"),
-        ({"entry": "web:never", "start_timeout_s": 2.0}, "503"),
+        ({"entry": "web:never", "start_timeout_s": 6.0}, "503"),
     ],
 )
 def test_an_app_that_does_not_start_leaves_nothing(

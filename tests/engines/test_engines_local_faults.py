@@ -105,7 +105,7 @@ def test_a_hung_replica_is_reported_and_gets_no_traffic(bench: Any) -> None:
     bench.deploy()
     pids = {bench.get()["pid"] for _ in range(8)}
     worker = next(iter(pids))
-    replica = psutil.Process(worker).parent().parent()
+    replica = psutil.Process(worker).parent()
     tree = [replica, *replica.children(recursive=True)]
     for process in tree:
         process.suspend()
