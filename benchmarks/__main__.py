@@ -15,6 +15,9 @@ ALL = {
     "simulator": [HERE / "simulator/bench_simulator.py"],
     "tiers": [HERE / "simulator/bench_tiers.py"],
     "generator": [HERE / "trials/bench_generator.py", "--seconds", "5"],
+    "guard": [HERE / "runtime/bench_guard.py"],
+    "optin": [HERE / "runtime/bench_optin.py"],
+    "runtime": [HERE / "runtime/bench_runtime.py"],
 }
 
 

@@ -80,7 +80,7 @@ def test_forged_headers_do_not_fill_the_memory() -> None:
     for number in range(20000):
         own.client("10.0.0.1", f"203.0.113.9, {number}")
         own.trusts(f"203.0.{number % 256}.{number // 256}")
-    assert len(own._clients) <= 8192 and len(own._trusted) <= 8192
+    assert len(own._clients) <= 8192 and len(own.known) <= 8192
 
 
 def test_one_customer_of_ipv6_has_one_bucket() -> None:
@@ -122,6 +122,9 @@ def test_hosts() -> None:
         "127.0.0.2",
         ".",
         ":",
+        "evil.com/.example.org",
+        "evil.com,a.example.org",
+        "evil.com\\@.example.org",
     ):
         assert not hosts.allows(bad), bad
     assert allow_list(("a", "*")) is None

@@ -194,3 +194,37 @@ def test_request_lines(tmp_path: Path) -> None:
     [caught] = ran.named("exception")
     assert (caught["type"], caught["message"]) == ("ValueError", "bad value")
     assert "ValueError: bad value" in caught["traceback"]
+
+
+def test_parts_of_request_lines_that_are_kept_stay_right(tmp_path: Path) -> None:
+    """Quoted, told apart, and masked again when a secret becomes known after they were made."""
+    ran = run_code(
+        tmp_path,
+        r"""
+        odd = request('quoted"\\', path='/\u2028"x\n\udcff', client="10.0.0.1", method='A"B')
+        requests.ended(odd, 0.0009996, log=True)
+        for status, user in ((200, ""), (404, "u1"), (200, "")):
+            requests.ended(request("id-1", path="/late-secret-1/x", status=status, user=user,
+                                   client="10.0.0.2"), 1.5, log=True)
+        logs.add_secrets(["late-secret-1"])
+        requests.ended(request("late-secret-1", path="/late-secret-1/x", client="10.0.0.2"), 2,
+                       log=True)
+        logs.tell(release="r2")
+        requests.ended(request("id-2", client="10.0.0.2"), 0, log=True)
+        for n in range(9000):
+            requests.ended(request("id-3", path=f"/p{n}", client=f"c{n}"), 0, log=False)
+            logs.request(request("id-3", path=f"/p{n}", client=f"c{n}", method=f"M{n}"), 0)
+        from seatrial_runtime.telemetry import masking
+        assert max(len(kept) for kept in masking._Known.caches) <= 4096
+        """,
+    )
+    assert ran.code == 0, ran.everything[-2000:]
+    odd, first, other, again, secret, told, *many = ran.named("request")
+    assert (odd["correlation_id"], odd["method"]) == ('quoted"\\', 'A"B')
+    assert odd["path"].startswith('/\u2028"x\n') and odd["duration_ms"] == 1.0
+    assert (first["status"], first.get("user"), first["level"]) == (200, None, "info")
+    assert (other["status"], other["user"], other["duration_ms"]) == (404, "u1", 1500.0)
+    assert {**again, "timestamp": ""} == {**first, "timestamp": ""}
+    assert secret["path"] == "/[redacted]/x" and secret["correlation_id"] == "[redacted]"
+    assert told["release"] == "r2" and "release" not in first
+    assert len(many) == 9000 and many[-1]["path"] == "/p8999" and many[-1]["client"] == "c8999"

@@ -6,7 +6,7 @@ from typing import Any
 from seatrial_runtime.guard.asgi_exchange import Exchange, HttpExchange
 from seatrial_runtime.guard.asgi_socket import SocketExchange
 from seatrial_runtime.guard.flights import Flights
-from seatrial_runtime.guard.limits import AsyncStore, Drawn, refusal_of, told, user_tag
+from seatrial_runtime.guard.limits import AsyncStore, Drawn, refusal_of, told_bytes, user_tag
 from seatrial_runtime.guard.peers import forwarded_https, queued_s
 from seatrial_runtime.guard.redis_store import AsyncRedisStore
 from seatrial_runtime.guard.refusals import BAD_HOST, Refusal
@@ -14,7 +14,7 @@ from seatrial_runtime.guard.routes.find import asgi_finder
 from seatrial_runtime.guard.rules import Rules
 from seatrial_runtime.settings.settings import Settings
 from seatrial_runtime.telemetry import requests
-from seatrial_runtime.telemetry.context import RequestContext, correlation_id, current
+from seatrial_runtime.telemetry.context import RequestContext, correlation_id, current, new_id
 
 Scope = dict[str, Any]
 Headers = dict[bytes, bytes]
@@ -51,30 +51,30 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Serve one request or websocket; anything else passes through."""
         kind = scope["type"]
-        if kind not in ("http", "websocket"):
+        if kind == "http":
+            make: type[Exchange] = HttpExchange
+        elif kind == "websocket":
+            make = SocketExchange
+        else:
             await self._app(scope, receive, send)
             return
-        given: Headers = dict(scope["headers"])
-        path = scope["path"]
-        request_id, traceparent = given.get(b"x-request-id"), given.get(b"traceparent")
-        parent = traceparent.decode("latin-1") if traceparent else ""
-        id = correlation_id(request_id.decode("latin-1") if request_id else "", parent)
-        context = RequestContext(id, scope.get("method", "GET"), path)
-        context.traceparent = parent
-        if request_id is None:  # The app's own use of ids agrees with ours.
-            scope["headers"] = [*scope["headers"], (b"x-request-id", id.encode())]
-        elif parent or id.encode() != request_id:
-            others = [pair for pair in scope["headers"] if pair[0] != b"x-request-id"]
-            scope["headers"] = [*others, (b"x-request-id", id.encode())]
-        make = HttpExchange if kind == "http" else SocketExchange
+        headers, path = scope["headers"], scope["path"]
+        given: Headers = dict(headers)
+        repeats = len(given) != len(headers)  # Some header came more than once.
+        if b"x-request-id" in given or b"traceparent" in given:
+            context = self._named(scope, given)
+        else:
+            context = RequestContext(new_id(), scope.get("method", "GET"), path, True)
+            # The app's own use of ids agrees with ours.
+            scope["headers"] = [*headers, (b"x-request-id", context.id.encode())]
         exchange = make(self, scope, receive, send, context, self.rules.timeout_s(path))
         current.set(context)  # The server made a task for this request: there is nothing to undo.
         self.flights.begin(exchange)
         requests.began(context)
         try:
-            refusal = self._refusal(scope, given, exchange)
+            refusal = self._refusal(scope, given, repeats, exchange)
             if refusal is None and exchange.drawing is not None and self._redis is not None:
-                refusal = self._told(exchange, await exchange.drawing)
+                refusal = _told(exchange, await exchange.drawing)
             if refusal is None:
                 await self._app(scope, exchange.receives, exchange.send)
                 if not exchange.begun:
@@ -92,52 +92,74 @@ class Guard:
             exchange.finish()
             self.flights.end(exchange)
 
-    def _refusal(self, scope: Scope, given: Headers, exchange: Exchange) -> Refusal | None:
+    def _named(self, scope: Scope, given: Headers) -> RequestContext:
+        """For a request that came with an id of its own; in its scope is the one that holds."""
+        request_id = given.get(b"x-request-id", b"")
+        parent = given.get(b"traceparent", b"").decode("latin-1")
+        id = correlation_id(request_id.decode("latin-1"), parent)
+        context = RequestContext(id, scope.get("method", "GET"), scope["path"])
+        context.traceparent = parent
+        if parent or id.encode() != request_id:
+            others = [pair for pair in scope["headers"] if pair[0] != b"x-request-id"]
+            scope["headers"] = [*others, (b"x-request-id", id.encode())]
+        return context
+
+    def _refusal(
+        self, scope: Scope, given: Headers, repeats: bool, exchange: Exchange
+    ) -> Refusal | None:
         rules, context = self.rules, exchange.context
-        peer = scope.get("client")
+        peer, peers = scope.get("client"), rules.peers
         client = peer[0] if peer else ""
-        if rules.peers.trusts(client):
-            if b"x-forwarded-for" in given:
-                client = self._forwarded(scope, client)
-            if b"x-forwarded-proto" in given:
-                exchange.https = forwarded_https(given[b"x-forwarded-proto"].decode("latin-1"))
+        trusted = peers.known.get(client)
+        if peers.trusts(client) if trusted is None else trusted:
+            forwarded = given.get(b"x-forwarded-for")
+            if forwarded is not None:
+                told = None if repeats else peers.told.get((client, forwarded))
+                if told is None:
+                    told = self._forwarded(scope, given, repeats, client)
+                if told != client:
+                    client, scope["client"] = told, (told, 0)  # Its port is not told.
+            protocol = given.get(b"x-forwarded-proto")
+            if protocol is not None:
+                https = protocol == b"https" or forwarded_https(protocol.decode("latin-1"))
+                exchange.https = https
                 plain = "http" if scope["type"] == "http" else "ws"
-                scope["scheme"] = plain + "s" if exchange.https else plain
+                scope["scheme"] = plain + "s" if https else plain
             if b"x-request-start" in given:
                 waited_s = queued_s(given[b"x-request-start"].decode("latin-1"))
                 if waited_s is not None:
                     requests.queued(waited_s)
         context.client = client
-        if rules.hosts is not None and not self._known_host(scope):
+        hosts = rules.hosts
+        if (
+            hosts is not None
+            and (repeats or b"x-forwarded-host" in given or given.get(b"host") not in hosts.good)
+            and not self._known_host(scope, given, repeats)
+        ):
             return BAD_HOST
         if self._user_header and self._user_header in given:
             salt = rules.salt if self._redis is None else self._redis.salt
             context.user = user_tag(given[self._user_header].decode("latin-1"), salt)
         limits = rules.limits
-        if limits is not None and limits.counts(context.path):
+        if limits is not None and not context.path.startswith(limits.exempt):
             if self._redis is not None:
                 exchange.drawing = limits.draw_async(self._redis, client, context.user)
             elif rules.local is not None:
-                refusal = self._told(exchange, limits.draw(rules.local, client, context.user))
-                if refusal is not None:
-                    return refusal
+                drawn = limits.draw(rules.local, client, context.user)
+                if drawn is not None:
+                    exchange.told = told_bytes(drawn)
+                    if not drawn[1][0]:
+                        return refusal_of(drawn)
         if b"content-length" in given or b"transfer-encoding" in given:
             return self._body_refusal(given, exchange)
         return None
 
-    def _told(self, exchange: Exchange, drawn: Drawn | None) -> Refusal | None:
-        if drawn is None:
-            return None
-        exchange.told = told(drawn)
-        return refusal_of(drawn)
-
-    def _forwarded(self, scope: Scope, peer: str) -> str:
-        # There may be several, and the order matters.
-        values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        client = self.rules.peers.client(peer, b",".join(values).decode("latin-1"))
-        if client != peer:
-            scope["client"] = (client, 0)  # Its port is not told.
-        return client
+    def _forwarded(self, scope: Scope, given: Headers, repeats: bool, peer: str) -> str:
+        value = given[b"x-forwarded-for"]
+        if repeats:  # There may be several, and the order matters.
+            values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            value = b",".join(values)
+        return self.rules.peers.client(peer, value.decode("latin-1"), None if repeats else value)
 
     def _body_refusal(self, given: Headers, exchange: Exchange) -> Refusal | None:
         chunked = b"transfer-encoding" in given
@@ -151,8 +173,15 @@ class Guard:
             exchange.watch_body(judged)
         return None
 
-    def _known_host(self, scope: Scope) -> bool:
-        assert self.rules.hosts is not None
+    def _known_host(self, scope: Scope, given: Headers, repeats: bool) -> bool:
+        hosts = self.rules.hosts
+        assert hosts is not None
+        if not repeats and b"x-forwarded-host" not in given:
+            host = given.get(b"host", b"")
+            allowed = hosts.allows(host.decode("latin-1"))
+            if allowed:
+                hosts.remember(host)
+            return allowed
         # Apps behind a proxy build links with the second: a forged one is as bad.
         named = [value for name, value in scope["headers"] if name in _HOSTS]
         return bool(named) and all(map(self._allows, named))
@@ -161,3 +190,10 @@ class Guard:
         assert self.rules.hosts is not None
         text = header.decode("latin-1")
         return all(self.rules.hosts.allows(one.strip()) for one in text.split(","))
+
+
+def _told(exchange: Exchange, drawn: Drawn | None) -> Refusal | None:
+    if drawn is None:
+        return None
+    exchange.told = told_bytes(drawn)
+    return refusal_of(drawn)

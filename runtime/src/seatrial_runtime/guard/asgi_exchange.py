@@ -1,7 +1,8 @@
 """One ASGI request and its answer."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine
+from threading import get_ident
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -28,13 +29,13 @@ class Exchange(Flight):
         "_answering",
         "_finished",
         "_guard",
-        "_loop",
         "_receive",
         "_root_path",
         "_send",
         "_shut",
         "_task",
         "_told_loop",
+        "_watch",
         "begun",
         "drawing",
         "expects",
@@ -53,18 +54,20 @@ class Exchange(Flight):
         context: RequestContext,
         timeout_s: float,
     ) -> None:
-        Flight.__init__(self, context, timeout_s)
+        # All in one place: a call of another initialiser costs as much as six of these.
+        self.context, self.expired, self.thread_id = context, False, get_ident()
+        self.deadline_s = context.began_s + timeout_s if timeout_s else NEVER_S
         self._guard, self.scope, self._receive, self._send = guard, scope, receive, send
         self.receives = receive
         self._root_path = scope.get("root_path", "")
         self._task = asyncio.current_task()
-        self._loop = asyncio.get_running_loop()
         self._answering: asyncio.Task[None] | None = None
+        self._watch: BodyWatch | None = None
         # `_shut`: the guard has answered, and what the app still sends goes nowhere.
         self._finished = self._told_loop = self._shut = False
         self.begun = self.https = self.expects = False
         self.drawing: Coroutine[Any, Any, Drawn | None] | None = None
-        self.told: list[tuple[str, str]] = []
+        self.told: list[tuple[bytes, bytes]] = []
 
     def send(self, message: Any) -> Awaitable[None]:
         """The app's `send`."""
@@ -108,9 +111,9 @@ class Exchange(Flight):
 
     def expire(self) -> None:
         """From the side thread: have the loop answer 504, once it gets to it."""
-        if not self._told_loop:
+        if not self._told_loop and self._task is not None:
             self._told_loop = True
-            self._loop.call_soon_threadsafe(self._expire)
+            self._task.get_loop().call_soon_threadsafe(self._expire)
 
     def _expire(self) -> None:
         if self.begun or self._finished or self._task is None or self._task.done():
@@ -118,7 +121,7 @@ class Exchange(Flight):
         self.expired = True
         missed_s = self.deadline_s
         # Before the cancellation: an app that waits for a thread cannot be cancelled.
-        self._answering = self._loop.create_task(self.refuse(NO_TIME))
+        self._answering = self._task.get_loop().create_task(self.refuse(NO_TIME))
         self.begun = self._shut = True
         self.deadline_s = missed_s  # The app runs on, and is overdue, until it has returned.
         self.context.status = NO_TIME.status
@@ -132,38 +135,20 @@ class Exchange(Flight):
         waits = [] if self._task is None else self._task.get_stack(limit=8)
         return [*super().frames(), *waits]
 
-    def completed(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """These headers, and those that every answer gets where they are not among them."""
-        found = list(given)
-        headers = self._guard.rules.headers
-        present = {name.lower() for name, _ in found}
-        if b"x-request-id" not in present:
-            found.append((b"x-request-id", self.context.id.encode()))
-        for name, value in self.told:
-            found.append((name.lower().encode(), value.encode()))
-        if headers.names_bytes.isdisjoint(present):
-            found += headers.secure_bytes if self.https else headers.plain_bytes
-        else:
-            found += headers.beside_bytes(present, self.https)
-        return found
-
     def problem(self, refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
         """Head and body of an answer of the guard's own."""
         body = refusal.body(self.context)
         own = [(name.lower().encode(), value.encode()) for name, value in refusal.headers(body)]
         if refusal.closes:
             own.append((b"connection", b"close"))
-        return self.completed(own), body
+        complete = self._guard.rules.headers.complete_bytes
+        return complete(own, self.context.id, self.told, self.https), body
 
 
 class HttpExchange(Exchange):
     """One request."""
 
-    __slots__ = ("_watch",)
-
-    def __init__(self, *parts: Any) -> None:
-        Exchange.__init__(self, *parts)
-        self._watch: BodyWatch | None = None
+    __slots__ = ()
 
     def send(self, message: Any) -> Awaitable[None]:
         """The app's `send`; a function that hands on the server's, for the sake of its cost."""
@@ -176,7 +161,10 @@ class HttpExchange(Exchange):
                 return self.refuse(self._watch.refusal)
             self.begun, self.deadline_s = True, NEVER_S
             self.context.status = message["status"]
-            message = {**message, "headers": self.completed(message.get("headers", ()))}
+            own = message.get("headers", ())
+            complete = self._guard.rules.headers.complete_bytes
+            headers = complete(own, self.context.id, self.told, self.https)
+            message = {**message, "headers": headers}
         elif kind == "http.response.body" and not message.get("more_body", False):
             self.finish()  # Here and not at the app's return: background tasks follow.
         sent: Awaitable[None] = self._send(message)
@@ -214,9 +202,9 @@ class HttpExchange(Exchange):
 
     async def _linger(self) -> None:
         """Read on for a while: closing with unread bytes would take the answer from the client."""
-        until_s = self._loop.time() + _LINGER_S
+        until_s = monotonic() + _LINGER_S
         more = True
-        while more and (left_s := until_s - self._loop.time()) > 0:
+        while more and (left_s := until_s - monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(self._receive(), left_s)
             except TimeoutError:

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from types import FrameType
 
 from seatrial_runtime.telemetry.context import RequestContext
@@ -21,11 +22,10 @@ class Flight:
 
     __slots__ = ("context", "deadline_s", "expired", "thread_id")
 
-    def __init__(self, context: RequestContext, timeout_s: float) -> None:
-        self.context = context
-        self.deadline_s = context.began_s + timeout_s if timeout_s else NEVER_S
-        self.expired = False
-        self.thread_id = threading.get_ident()
+    context: RequestContext
+    deadline_s: float
+    expired: bool
+    thread_id: int
 
     def expire(self) -> None:
         """The deadline is over. Called from the side thread, at every tick from then on."""
@@ -42,16 +42,13 @@ class Flights:
 
     def __init__(self) -> None:
         self._running: set[Flight] = set()
+        # The operations themselves: every request pays for a call.
+        self.begin: Callable[[Flight], None] = self._running.add
+        """It is being served from now on."""
+        self.end: Callable[[Flight], None] = self._running.discard
+        """The app has returned; a second call is harmless."""
         self.answering = threading.Lock()
         """Held while the side thread uses a connection that a serving thread will let go of."""
-
-    def begin(self, flight: Flight) -> None:
-        """It is being served from now on."""
-        self._running.add(flight)
-
-    def end(self, flight: Flight) -> None:
-        """The app has returned; a second call is harmless."""
-        self._running.discard(flight)
 
     def runs(self, flight: Flight) -> bool:
         """Whether its end is still to come."""

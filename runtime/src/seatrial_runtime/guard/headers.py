@@ -1,6 +1,6 @@
 """Headers that browsers heed, made once and added where the app has not set them."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from seatrial_runtime.settings.settings import Settings
 
@@ -8,7 +8,11 @@ from seatrial_runtime.settings.settings import Settings
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
 _CSP, _CSP_REPORT = "content-security-policy", "content-security-policy-report-only"
 
+_ID, _ID_LOWER = "X-Request-ID", "x-request-id"
+_MAX_KEPT = 1024
+
 Pairs = list[tuple[str, str]]
+PairsBytes = list[tuple[bytes, bytes]]
 
 
 class SecurityHeaders:
@@ -29,8 +33,10 @@ class SecurityHeaders:
         self.secure = [*always, _HSTS] if settings.security_headers else []
         self.plain_bytes = [_encoded(pair) for pair in self.plain]
         self.secure_bytes = [_encoded(pair) for pair in self.secure]
-        self.names = frozenset(name.lower() for name, _ in self.secure) | {_CSP}
-        self.names_bytes = frozenset(name.encode() for name in self.names)
+        self.names = frozenset(name.lower() for name, _ in self.secure) | {_CSP, _ID_LOWER}
+        # Names, as apps write them, that change nothing: looking one up is cheaper than a `lower`.
+        self.harmless: set[str] = set()
+        self.harmless_bytes: set[bytes] = set()
 
     def beside(self, present: Set[str], https: bool) -> Pairs:
         """What is left to add when the app has set some of these; `present` in lower case."""
@@ -42,10 +48,39 @@ class SecurityHeaders:
             if name.lower() not in present
         ]
 
-    def beside_bytes(self, present: Set[bytes], https: bool) -> list[tuple[bytes, bytes]]:
+    def complete(
+        self, given: Iterable[tuple[str, str]], id: str, told: Pairs, https: bool
+    ) -> Pairs:
+        """The app's own, the id and `told`, and what is left to add."""
+        own = given if type(given) is list else list(given)  # It may be a generator.
+        for name, _ in own:
+            if name not in self.harmless:
+                break
+        else:
+            return [*own, (_ID, id), *told, *(self.secure if https else self.plain)]
+        present = {name.lower() for name, _ in own}
+        if len(self.harmless) < _MAX_KEPT:
+            self.harmless.update(name for name, _ in own if name.lower() not in self.names)
+        ids = [] if _ID_LOWER in present else [(_ID, id)]
+        return [*own, *ids, *told, *self.beside(present, https)]
+
+    def complete_bytes(
+        self, given: Iterable[tuple[bytes, bytes]], id: str, told: PairsBytes, https: bool
+    ) -> PairsBytes:
         """The same for ASGI."""
-        found = self.beside({name.decode("latin-1") for name in present}, https)
-        return [_encoded(pair) for pair in found]
+        own = given if type(given) is list else list(given)
+        for name, _ in own:
+            if name not in self.harmless_bytes:
+                break
+        else:
+            rest = self.secure_bytes if https else self.plain_bytes
+            return [*own, (b"x-request-id", id.encode()), *told, *rest]
+        present = {name.decode("latin-1").lower() for name, _ in own}
+        if len(self.harmless_bytes) < _MAX_KEPT:
+            named = ((name, name.decode("latin-1").lower()) for name, _ in own)
+            self.harmless_bytes.update(name for name, lower in named if lower not in self.names)
+        ids = [] if _ID_LOWER in present else [(b"x-request-id", id.encode())]
+        return [*own, *ids, *told, *map(_encoded, self.beside(present, https))]
 
 
 def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:

@@ -40,16 +40,14 @@ class Limits:
     def __init__(self, settings: Settings) -> None:
         self._address = Pace(settings.rate_limit) if settings.rate_limit else None
         self._user = Pace(settings.rate_limit_user) if settings.rate_limit_user else None
-        self._exempt = settings.rate_limit_exempt
-
-    def counts(self, path: str) -> bool:
-        """Whether a request for this path draws from a bucket."""
-        return not path.startswith(self._exempt)
+        self.exempt = settings.rate_limit_exempt
+        """Requests whose path begins so draw from no bucket."""
 
     def draw(self, store: Store, client: str, user: str) -> Drawn | None:
         """Count one request; None when no rate holds for it. `user` is what `user_tag` made."""
         if not user and self._address is not None:
-            return self._address, store.take(rate_key(client), self._address)
+            key = rate_key(client) if ":" in client else client
+            return self._address, store.take(key, self._address)
         drawing = self._drawing(client, user)
         try:
             key, pace = next(drawing)
@@ -104,7 +102,17 @@ def told(drawn: Drawn) -> list[tuple[str, str]]:
     """
     pace, (_, remaining, full_s, _, _) = drawn
     return [
-        ("RateLimit-Limit", pace.count),
+        pace.told,
         ("RateLimit-Remaining", str(remaining)),
         ("RateLimit-Reset", str(full_s)),
+    ]
+
+
+def told_bytes(drawn: Drawn) -> list[tuple[bytes, bytes]]:
+    """The same for ASGI."""
+    pace, (_, remaining, full_s, _, _) = drawn
+    return [
+        pace.told_bytes,
+        (b"ratelimit-remaining", b"%d" % remaining),
+        (b"ratelimit-reset", b"%d" % full_s),
     ]

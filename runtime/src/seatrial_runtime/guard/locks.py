@@ -11,6 +11,8 @@ import mmap
 import os
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 COUNT = 256
 BYTES = 64
@@ -43,36 +45,32 @@ def prepare(fd: int, offset: int) -> bool:
 
 
 class Mutexes:
-    """The locks that `prepare` made, as one process sees them; they hold off threads too."""
+    """The locks that `prepare` made, as one process sees them; they hold off threads too.
+
+    `take` one of the `handles`, and `settle` what it returns if that is not 0; `release` it in the
+    thread that took it. Both are the C functions themselves, for the sake of their cost.
+    """
 
     def __init__(self, table: mmap.mmap, offset: int) -> None:
         self._first = ctypes.c_char.from_buffer(table, offset)
-        address = ctypes.addressof(self._first)
         # PyDLL keeps the GIL, so only for what never waits: the holder may need it to go on.
         quick, waiting = ctypes.PyDLL(None), ctypes.CDLL(None)
-        for name, library in (("trylock", quick), ("unlock", quick), ("lock", waiting)):
-            getattr(library, "pthread_mutex_" + name).argtypes = [ctypes.c_void_p]
-        quick.pthread_mutex_consistent.argtypes = [ctypes.c_void_p]
-        self._try, self._lock = quick.pthread_mutex_trylock, waiting.pthread_mutex_lock
-        self._unlock, self._repair = quick.pthread_mutex_unlock, quick.pthread_mutex_consistent
-        self._addresses = [address + number * BYTES for number in range(COUNT)]
+        self.take: Callable[[Any], int] = quick.pthread_mutex_trylock
+        self.release: Callable[[Any], object] = quick.pthread_mutex_unlock
+        self._lock, self._repair = waiting.pthread_mutex_lock, quick.pthread_mutex_consistent
+        # As the functions take it: making it anew costs a fifth of the call.
+        self.handles: list[Any] = [
+            ctypes.byref(self._first, number * BYTES) for number in range(COUNT)
+        ]
 
-    def acquire(self, number: int) -> int:
-        """Take one; returns what `release` wants."""
-        address = self._addresses[number]
-        result = self._try(address)
-        if result:
-            if result == errno.EBUSY:
-                result = self._lock(address)
-            if result == errno.EOWNERDEAD:
-                self._repair(address)  # What its holder left half done are whole numbers.
-            elif result:
-                raise OSError(result, os.strerror(result))
-        return address
-
-    def release(self, address: int) -> None:
-        """Let it go, in the thread that took it."""
-        self._unlock(address)
+    def settle(self, handle: Any, result: int) -> None:
+        """Finish what `take` began, when its result was not 0."""
+        if result == errno.EBUSY:
+            result = self._lock(handle)
+        if result == errno.EOWNERDEAD:
+            self._repair(handle)  # What its holder left half done are whole numbers.
+        elif result:
+            raise OSError(result, os.strerror(result))
 
 
 class RecordLocks:
@@ -81,14 +79,18 @@ class RecordLocks:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._threads = [threading.Lock() for _ in range(COUNT)]
+        self.handles: list[Any] = list(range(COUNT))
 
-    def acquire(self, number: int) -> int:
-        """Take one; returns what `release` wants."""
-        self._threads[number].acquire()
-        fcntl.lockf(self._fd, fcntl.LOCK_EX, 1, number)
-        return number
+    def take(self, handle: int) -> int:
+        """Take one."""
+        self._threads[handle].acquire()
+        fcntl.lockf(self._fd, fcntl.LOCK_EX, 1, handle)
+        return 0
 
-    def release(self, number: int) -> None:
+    def settle(self, handle: int, result: int) -> None:
+        """Never needed: `take` waits."""
+
+    def release(self, handle: int) -> None:
         """Let it go."""
-        fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, number)
-        self._threads[number].release()
+        fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, handle)
+        self._threads[handle].release()

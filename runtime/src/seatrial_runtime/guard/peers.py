@@ -18,27 +18,31 @@ class Peers:
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._networks = tuple(trusted)
-        # Both are emptied when full: forged headers must not fill the memory.
-        self._trusted: dict[str, bool] = {"": True}
+        # All are emptied when full: forged headers must not fill the memory.
+        self.known: dict[str, bool] = {"": True}
+        """Who was asked about before: a look at it is cheaper than a call of `trusts`."""
         self._clients: dict[tuple[str, str], str] = {}
+        self.told: dict[tuple[str, bytes], str] = {}
+        """Clients by peer and undecoded header, for ASGI."""
 
     def trusts(self, peer: str) -> bool:
         """Whether the forwarding headers of this peer are believed."""
-        known = self._trusted.get(peer)
+        known = self.known.get(peer)
         if known is None:
             address = parse_address(peer)
             # What is no address at all is a UNIX socket's path.
             known = address is None or self._inside(address)
-            if len(self._trusted) >= _MAX_CACHED:
-                self._trusted = {"": True}
-            self._trusted[peer] = known
+            if len(self.known) >= _MAX_CACHED:
+                self.known = {"": True}
+            self.known[peer] = known
         return known
 
-    def client(self, peer: str, forwarded: str) -> str:
+    def client(self, peer: str, forwarded: str, header: bytes | None = None) -> str:
         """The client's address, by the peer and its X-Forwarded-For; call it for trusted peers.
 
         Proxies add to the right, so the list is walked from there, through trusted addresses. The
         first other one is the client; nothing to the left of it, nor of what is no address, counts.
+        Where the `header` is given, `told` has the answer afterwards.
         """
         known = self._clients.get((peer, forwarded))
         if known is None:
@@ -47,6 +51,10 @@ class Peers:
                 self._clients = {}
             if len(forwarded) <= 1024:
                 self._clients[peer, forwarded] = known
+        if header is not None and len(header) <= 1024:
+            if len(self.told) >= _MAX_CACHED:
+                self.told = {}
+            self.told[peer, header] = known
         return known
 
     def _walk(self, peer: str, forwarded: str) -> str:

@@ -135,7 +135,7 @@ class AsyncRedisStore:
         # An extra, and half a second to import: only where it is configured.
         import redis.asyncio as redis
         from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
+        from redis.backoff import NoBackoff  # Likewise.
 
         pool = redis.BlockingConnectionPool.from_url(
             url, timeout=_ANSWER_S, **_options(Retry, NoBackoff)
@@ -174,7 +174,7 @@ def _redis() -> Any:
         # An extra, and half a second to import: only where it is configured.
         import redis
         import redis.backoff
-        import redis.retry
+        import redis.retry  # Likewise.
     except ImportError:
         raise ImportError(
             "--rate-limit-store names a Redis: pip install seatrial-runtime[redis]"

@@ -23,6 +23,7 @@ class Rules:
         self.user_header = settings.user_header
         self._timeout_s = settings.request_timeout_s
         self._timeouts_s = settings.request_timeouts  # The longest beginning first.
+        self._beginnings = tuple(beginning for beginning, _ in self._timeouts_s)
         self.limits: Limits | None = None
         self.local: Buckets | None = None
         self.redis_url = ""
@@ -36,7 +37,6 @@ class Rules:
 
     def timeout_s(self, path: str) -> float:
         """How long an answer to this path may take to begin; 0 is no limit."""
-        for beginning, timeout_s in self._timeouts_s:
-            if path.startswith(beginning):
-                return timeout_s
-        return self._timeout_s
+        if not path.startswith(self._beginnings):
+            return self._timeout_s
+        return next(time_s for start, time_s in self._timeouts_s if path.startswith(start))

@@ -13,7 +13,7 @@ from seatrial_runtime.guard.wsgi_exchange import Exchange
 from seatrial_runtime.guard.wsgi_input import Input
 from seatrial_runtime.settings.settings import Settings
 from seatrial_runtime.telemetry import requests
-from seatrial_runtime.telemetry.context import RequestContext, correlation_id, current
+from seatrial_runtime.telemetry.context import RequestContext, correlation_id, current, new_id
 
 Environ = dict[str, Any]
 
@@ -49,11 +49,14 @@ class Guard:
         path: str = environ["PATH_INFO"]
         if not path.isascii():
             path = path.encode("latin-1").decode("utf-8", "replace")
+        method, request_id = environ["REQUEST_METHOD"], get("HTTP_X_REQUEST_ID", "")
         traceparent = get("HTTP_TRACEPARENT", "")
-        request_id = correlation_id(get("HTTP_X_REQUEST_ID", ""), traceparent)
-        context = RequestContext(request_id, environ["REQUEST_METHOD"], path)
-        context.traceparent = traceparent
-        environ["HTTP_X_REQUEST_ID"] = request_id  # The app's own use of ids agrees with ours.
+        if request_id or traceparent:
+            context = RequestContext(correlation_id(request_id, traceparent), method, path)
+            context.traceparent = traceparent
+        else:
+            context = RequestContext(new_id(), method, path, True)
+        environ["HTTP_X_REQUEST_ID"] = context.id  # The app's own use of ids agrees with ours.
         # A websocket on a thread takes the connection over, and cannot say when it began.
         timeout_s = 0.0 if "HTTP_UPGRADE" in environ else self.rules.timeout_s(path)
         exchange = Exchange(self, environ, start_response, context, timeout_s)
@@ -81,12 +84,15 @@ class Guard:
     def _refusal(self, environ: Environ, exchange: Exchange) -> Refusal | None:
         get, rules, context = environ.get, self.rules, exchange.context
         client = peer = get("REMOTE_ADDR", "")
-        if rules.peers.trusts(peer):
+        peers = rules.peers
+        trusted = peers.known.get(peer)
+        if peers.trusts(peer) if trusted is None else trusted:
             forwarded = get("HTTP_X_FORWARDED_FOR")
             if forwarded:
-                client = environ["REMOTE_ADDR"] = rules.peers.client(peer, forwarded)
-            if "HTTP_X_FORWARDED_PROTO" in environ:
-                exchange.https = forwarded_https(environ["HTTP_X_FORWARDED_PROTO"])
+                client = environ["REMOTE_ADDR"] = peers.client(peer, forwarded)
+            protocol = get("HTTP_X_FORWARDED_PROTO")
+            if protocol is not None:
+                exchange.https = protocol == "https" or forwarded_https(protocol)
                 environ["wsgi.url_scheme"] = "https" if exchange.https else "http"
             if "HTTP_X_REQUEST_START" in environ:
                 waited_s = queued_s(environ["HTTP_X_REQUEST_START"])
@@ -103,13 +109,13 @@ class Guard:
             salt = rules.salt if self._store is None else self._store.salt
             context.user = user_tag(environ[self._user_key], salt)
         limits = rules.limits
-        if limits is not None and self._store is not None and limits.counts(context.path):
-            drawn = limits.draw(self._store, client, context.user)
+        store = self._store
+        if limits is not None and store is not None and not context.path.startswith(limits.exempt):
+            drawn = limits.draw(store, client, context.user)
             if drawn is not None:
                 exchange.told = told(drawn)
-                refusal = refusal_of(drawn)
-                if refusal is not None:
-                    return refusal
+                if not drawn[1][0]:
+                    return refusal_of(drawn)
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             return self._body_refusal(environ, exchange)
         return None

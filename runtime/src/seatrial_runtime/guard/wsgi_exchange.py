@@ -2,9 +2,10 @@
 
 import errno
 import socket
-import time
+from collections.abc import Iterator
 from email.utils import formatdate
-from threading import Lock
+from threading import Lock, get_ident
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from seatrial_runtime.guard.bodies import BodyWatch
@@ -36,8 +37,8 @@ class Exchange(Flight):
         "_guard",
         "_headers",
         "_lingers",
-        "_next",
         "_own",
+        "_parts",
         "_start_response",
         "_status",
         "_turn",
@@ -56,14 +57,16 @@ class Exchange(Flight):
         context: RequestContext,
         timeout_s: float,
     ) -> None:
-        Flight.__init__(self, context, timeout_s)
+        # All in one place: a call of another initialiser costs as much as six of these.
+        self.context, self.expired, self.thread_id = context, False, get_ident()
+        self.deadline_s = context.began_s + timeout_s if timeout_s else NEVER_S
         self._guard, self._environ, self._start_response = guard, environ, start_response
         self._turn = Lock()
         self._begun = self._finished = self._lingers = self._unblocked = False
         self._own: Refusal | None = None
         self._status = ""
         self._headers: list[tuple[str, str]] = []
-        self._next: Any = None
+        self._parts: Any = None
         self._close: Any = None
         self._write: Any = None
         self.https = False
@@ -102,32 +105,32 @@ class Exchange(Flight):
                 answer.close = self.close
                 return answer
         elif self._own is None:
-            self._next = iter(answer).__next__
+            self._parts = iter(answer)
         return self
 
-    def __iter__(self) -> "Exchange":
-        return self
-
-    def __next__(self) -> bytes:
+    def __iter__(self) -> Iterator[bytes]:
+        # A generator: to a server each of its steps costs half of a call of `__next__`.
+        parts, first = self._parts, None
         try:
-            chunk: bytes = self._next()
-        except StopIteration:
-            if self._begun or not self._begin():
-                raise
-            chunk = self._next()
+            first = next(parts, None)
         except (Exception, SystemExit) as error:
             self.failed(error)
-            chunk = self._next()
+            parts = self._parts
         if not self._begun and self._begin():
-            chunk = self._next()
-        return chunk
+            parts, first = self._parts, None
+        if first is not None:
+            yield first
+        try:
+            yield from parts
+        except (Exception, SystemExit) as error:
+            self.failed(error)
 
     def answer_with(self, refusal: Refusal) -> None:
         """Answer this, whatever the app may have said."""
         body = refusal.body(self.context)
         self._own = refusal
         self._status, self._headers = refusal.status_line, refusal.headers(body)
-        self._next = iter((body,)).__next__
+        self._parts = iter((body,))
         if refusal.closes:
             # The only way to have gunicorn say `Connection: close`; other servers look after it.
             response: Any = getattr(self._start_response, "__self__", None)
@@ -168,17 +171,8 @@ class Exchange(Flight):
         return self._own is not before
 
     def _all_headers(self) -> list[tuple[str, str]]:
-        found = list(self._headers)  # The app's own list may be one that it uses again.
         headers = self._guard.rules.headers
-        present = {name.lower() for name, _ in found}
-        if "x-request-id" not in present:
-            found.append(("X-Request-ID", self.context.id))
-        found += self.told
-        if headers.names.isdisjoint(present):
-            found += headers.secure if self.https else headers.plain
-        else:
-            found += headers.beside(present, self.https)
-        return found
+        return headers.complete(self._headers, self.context.id, self.told, self.https)
 
     def _lost(self) -> "_LostError":
         with self._guard.flights.answering:
@@ -204,7 +198,7 @@ class Exchange(Flight):
                 flights.end(self)
         else:
             context.route = context.route or self._guard.route(self._environ)
-            duration_s = time.monotonic() - context.began_s
+            duration_s = monotonic() - context.began_s
             requests.ended(context, duration_s, log=self._guard.rules.request_log)
             if self._lingers:
                 self._linger()
@@ -228,7 +222,7 @@ class Exchange(Flight):
         context.status = NO_TIME.status
         context.route = context.route or self._guard.route(self._environ)
         requests.timed_out(context)
-        duration_s = time.monotonic() - context.began_s
+        duration_s = monotonic() - context.began_s
         requests.ended(context, duration_s, log=self._guard.rules.request_log)
 
     def _send_no_time(self, connection: Any) -> None:
@@ -262,10 +256,10 @@ class Exchange(Flight):
         connection = self._environ.get("gunicorn.socket")
         if connection is None:
             return
-        until_s = time.monotonic() + _LINGER_S
+        until_s = monotonic() + _LINGER_S
         try:
             connection.shutdown(socket.SHUT_WR)
-            while (left_s := until_s - time.monotonic()) > 0:
+            while (left_s := until_s - monotonic()) > 0:
                 connection.settimeout(left_s)
                 if not connection.recv(_LINGER_BYTES):
                     return

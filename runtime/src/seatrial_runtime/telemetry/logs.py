@@ -5,7 +5,8 @@ import json
 import os
 import re
 import select
-import time
+from time import gmtime, monotonic, sleep, strftime, time
+from typing import TypeVar
 
 import orjson
 
@@ -15,9 +16,12 @@ from seatrial_runtime.telemetry.masking import add_secrets, redact
 
 __all__ = ["STDERR", "STDOUT", "add_secrets", "emit", "redact", "request", "tell", "use"]
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 STDOUT, STDERR = 1, 2
 _PATIENCE_S = 0.2
-_MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
+_THREE = tuple(f"{number:03d}" for number in range(1000))  # A third of the cost of a format.
+_MAX_KEPT = 4096
 # Characters a terminal acts upon, or that some readers take for the end of a line.
 _ACTING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -46,12 +50,12 @@ class _Sink:
 
     def _push(self, line: bytes, written: int) -> None:
         # Who has waited in vain once does not wait again: every line would cost that long.
-        until = time.monotonic() + (0.0 if self._dropped else _PATIENCE_S)
+        until = monotonic() + (0.0 if self._dropped else _PATIENCE_S)
         rest = b"\n" + line if self._torn else line[written:]
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
         while rest:
-            left_s = max(until - time.monotonic(), 0.0)
+            left_s = max(until - monotonic(), 0.0)
             sent = 0
             if poll.poll(left_s * 1000):
                 with contextlib.suppress(BlockingIOError):
@@ -62,7 +66,7 @@ class _Sink:
                 self._torn = self._torn or sent > 0 or len(rest) < len(line)
                 return
             if not sent:
-                time.sleep(0.001)  # There is room, but not for this line in one piece.
+                sleep(0.001)  # There is room, but not for this line in one piece.
         dropped, self._dropped, self._torn = self._dropped, 0, False
         if dropped:
             emit("warning", "log_lines_dropped", lines=dropped, message="the reader was too slow")
@@ -74,6 +78,14 @@ class _State:
     sinks: dict[int, _Sink] = {}  # noqa: RUF012  # One state for the process.
     told: dict[str, str] = {}  # noqa: RUF012
     stamp = (-1, "")
+    # Parts of the lines of requests, masked and quoted.
+    likes: dict[tuple[str, str, int], tuple[str, str, str]] = {}  # noqa: RUF012
+    whos: dict[tuple[str, str], str] = {}  # noqa: RUF012
+    paths: dict[str, str] = {}  # noqa: RUF012
+
+
+for _cache in (_State.likes, _State.whos, _State.paths):
+    masking.forgets(_cache)
 
 
 def use(out_fd: int, err_fd: int) -> None:
@@ -84,18 +96,23 @@ def use(out_fd: int, err_fd: int) -> None:
 def tell(**fields: str) -> None:
     """Have every line of this process hold these, like `service` and `environment`."""
     _State.told.update({name: redact(value) for name, value in fields.items() if value})
+    _State.whos.clear()
 
 
 def timestamp() -> str:
     """Now, in UTC to the millisecond; the part before the dot is made once a second."""
-    now = time.time()
+    now = time()
     second = int(now)
     stamp = _State.stamp
     if stamp[0] != second:
-        # Both parts at once: another thread may be at the turn of the second, too.
-        stamp = (second, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)))
-        _State.stamp = stamp
-    return stamp[1] + _MILLISECONDS[int((now - second) * 1000)]
+        stamp = _turned(second)
+    return f"{stamp[1]}{_THREE[int((now - second) * 1000)]}Z"
+
+
+def _turned(second: int) -> tuple[int, str]:
+    # Both parts at once: another thread may be at the turn of the second, too.
+    _State.stamp = stamp = (second, strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second)))
+    return stamp
 
 
 def emit(level: str, event: str, *, stream: int = STDERR, **fields: object) -> None:
@@ -113,36 +130,78 @@ def emit(level: str, event: str, *, stream: int = STDERR, **fields: object) -> N
             record[redact(name)] = masking.redact_value(value, name)
     for name, told in _State.told.items():
         record.setdefault(name, told)
-    _put(_blanked(_line(record)), stream)
+    _sink(stream).write(_blanked(_line(record)) + b"\n")
 
 
 def request(context: RequestContext, duration_s: float) -> None:
-    """Write the one line of a finished request. The query string is never in it."""
-    id, user, client, method = context.id, context.user, context.client, context.method
-    # What the caller chose. The rest is ours or the app's; looking through all of the line for
-    # each known secret would cost more than making it.
-    if masking.holds_secret(f"{id}\n{user}\n{client}\n{method}"):
-        id, user, client, method = redact(id), redact(user), redact(client), redact(method)
-    record: dict[str, object] = {
-        "timestamp": timestamp(),
-        "level": "error" if context.status >= 500 else "info",
-        "event": "request",
-        "correlation_id": id,
-        "route": context.route or "(unmatched)",
-        "method": method,
-        "path": masking.clean_path(context.path),
-        "status": context.status,
-        "duration_ms": round(duration_s * 1000, 3),
-    }
-    if user:
-        record["user"] = user
-    if client:
-        record["client"] = client
-    record.update(_State.told)
-    _put(_line(record), STDOUT)
+    """Write the one line of a finished request. The query string is never in it.
+
+    By hand, of parts that are kept: most requests are like others but for their id and times.
+    """
+    told, path, id = _State, context.path, context.id
+    like = (context.method, context.route, context.status)
+    head, middle, end = told.likes.get(like) or _like(*like)
+    who = (context.client, context.user)
+    tail = told.whos.get(who)
+    if tail is None:
+        tail = _who(*who)
+    path = told.paths.get(path) or _path(path)
+    if not context.made:
+        id = _quoted(redact(id) if masking.holds_secret(id) else id)[1:-1]
+    now = time()
+    second = int(now)
+    stamp = told.stamp
+    if stamp[0] != second:
+        stamp = _turned(second)
+    thousandths = int(duration_s * 1e6 + 0.5)
+    line = (
+        f'{{"timestamp":"{stamp[1]}{_THREE[int((now - second) * 1000)]}Z{head}{id}{middle}{path}'
+        f"{end}{thousandths // 1000}.{_THREE[thousandths % 1000]}{tail}"
+    )
+    (told.sinks.get(STDOUT) or _sink(STDOUT)).write(line.encode())
 
 
-def _line(record: dict[str, object]) -> bytes:
+def _like(method: str, route: str, status: int) -> tuple[str, str, str]:
+    """The parts of a line that are the same for one method, route and status."""
+    level = "error" if status >= 500 else "info"
+    named = redact(method) if masking.holds_secret(method) else method
+    found = (
+        f'","level":"{level}","event":"request","correlation_id":"',
+        f'","route":{_quoted(route or "(unmatched)")},"method":{_quoted(named)},"path":',
+        f',"status":{status},"duration_ms":',
+    )
+    return _kept(_State.likes, (method, route, status), found)
+
+
+def _who(client: str, user: str) -> str:
+    """The end of a line: user, client and what every line of this process holds."""
+    fields = {"user": user, "client": client, **_State.told}
+    text = "".join(
+        f',"{name}":{_quoted(redact(value) if masking.holds_secret(value) else value)}'
+        for name, value in fields.items()
+        if value
+    )
+    return _kept(_State.whos, (client, user), text + "}\n")
+
+
+def _path(path: str) -> str:
+    text = _quoted(masking.clean_path(path))
+    return _kept(_State.paths, path, text) if len(path) <= masking.MAX_PATH_CHARS else text
+
+
+def _kept(into: dict[_K, _V], key: _K, value: _V) -> _V:
+    # Emptied when full: callers choose paths and methods, and must not fill the memory.
+    if len(into) >= _MAX_KEPT:
+        into.clear()
+    into[key] = value
+    return value
+
+
+def _quoted(text: str) -> str:
+    return _line(text).decode()
+
+
+def _line(record: dict[str, object] | str) -> bytes:
     try:
         line = orjson.dumps(record)
     except TypeError:
@@ -154,11 +213,11 @@ def _line(record: dict[str, object]) -> bytes:
     return line
 
 
-def _put(line: bytes, stream: int) -> None:
+def _sink(stream: int) -> _Sink:
     sink = _State.sinks.get(stream)
     if sink is None:
         sink = _State.sinks[stream] = _Sink(stream)
-    sink.write(line + b"\n")
+    return sink
 
 
 def _blanked(line: bytes) -> bytes:

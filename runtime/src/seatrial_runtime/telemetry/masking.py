@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "[redacted]"
@@ -12,8 +13,7 @@ _CUT = " ...[cut]"
 _MIN_SECRET_CHARS = 6  # Shorter values ("1", "true") would blank out innocent text.
 _MIN_PART_CHARS = 16  # Of one line of a secret that has many, like a private key.
 _MAX_DEPTH = 12
-_MAX_PATHS = 4096
-_MAX_PATH_CHARS = 2048
+MAX_PATH_CHARS = 2048
 
 _SECRET_VARIABLE = re.compile(
     r"secret|token|passw|passphrase|credential|api_?key|access_?key|private_?key|_dsn$|_key$", re.I
@@ -79,7 +79,7 @@ class _Known:
     texts: tuple[str, ...] = ()
     lines: tuple[bytes, ...] = ()
     values: frozenset[str] = frozenset()
-    paths: dict[str, str] = {}  # noqa: RUF012  # Cleaned ones, by what they were.
+    caches: list[dict[Any, Any]] = []  # noqa: RUF012  # Of what was masked with these.
 
 
 def _forms(value: str) -> set[str]:
@@ -107,7 +107,13 @@ def add_secrets(values: Iterable[str]) -> None:
         sorted((line.encode("utf-8", "replace") for line in lines), key=len, reverse=True)
     )
     _Known.values = known
-    _Known.paths.clear()
+    for cache in _Known.caches:
+        cache.clear()
+
+
+def forgets(cache: dict[Any, Any]) -> None:
+    """Have `cache`, of masked text, emptied when another secret becomes known."""
+    _Known.caches.append(cache)
 
 
 def learn(environ: Mapping[str, str]) -> None:
@@ -163,15 +169,8 @@ def redact_value(value: object, name: str = "", depth: int = 0) -> object:
 
 
 def clean_path(path: str) -> str:
-    """`redact` for the path of a request, without its query; those seen lately cost nothing."""
-    clean = _Known.paths.get(path)
-    if clean is None:
-        if len(_Known.paths) >= _MAX_PATHS:
-            _Known.paths.clear()
-        clean = redact(path.partition("?")[0])[:_MAX_PATH_CHARS]
-        if len(path) <= _MAX_PATH_CHARS:
-            _Known.paths[path] = clean
-    return clean
+    """`redact` for the path of a request, without its query."""
+    return redact(path.partition("?")[0])[:MAX_PATH_CHARS]
 
 
 def holds_secret(text: str) -> bool:

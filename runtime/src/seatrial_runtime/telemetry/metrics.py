@@ -20,26 +20,27 @@ CELLS = Cells()
 class Child:
     """One label set of a metric."""
 
-    __slots__ = ("_bounds", "_cells", "_places")
+    __slots__ = ("bounds", "cells", "places")
 
     def __init__(self, cells: Doubles, places: list[int], bounds: Sequence[float]) -> None:
-        self._cells, self._places, self._bounds = cells, places, bounds
+        self.cells, self.places, self.bounds = cells, places, bounds
 
     def add(self, amount: float = 1.0) -> None:
         """Count; a gauge may count down."""
         with CELLS.lock:
-            self._cells[self._places[0]] += amount
+            self.cells[self.places[0]] += amount
 
     def set(self, value: float) -> None:
         """Of a gauge: what it is now."""
-        self._cells[self._places[0]] = value
+        self.cells[self.places[0]] = value
 
     def observe(self, value: float) -> None:
         """Of a histogram: one more of this size. The first cell is the sum, then the buckets."""
-        place = self._places[bisect_left(self._bounds, value) + 1]
+        cells, places = self.cells, self.places
+        place = places[bisect_left(self.bounds, value) + 1]
         with CELLS.lock:
-            self._cells[self._places[0]] += value
-            self._cells[place] += 1.0
+            cells[places[0]] += value
+            cells[place] += 1.0
 
 
 class _Nothing(Child):

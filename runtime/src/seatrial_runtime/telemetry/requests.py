@@ -1,6 +1,7 @@
 """What the guard tells about requests: metrics, one line each, traces and errors of them."""
 
 import traceback
+from bisect import bisect_left
 
 from seatrial_runtime.telemetry import errors, logs, metrics, traces
 from seatrial_runtime.telemetry.context import RequestContext
@@ -14,25 +15,48 @@ _SWITCHING = 101
 
 def began(context: RequestContext) -> None:
     """A request is taken on. Call it in the context that the app will run in."""
-    metrics.ACTIVE.of().add()
-    if traces.on():
+    active = metrics.ACTIVE.children.get(())
+    if active is None:
+        metrics.ACTIVE.of().add()
+    else:
+        cells, place = active.cells, active.places[0]
+        with metrics.CELLS.lock:
+            cells[place] += 1.0
+    if traces.State.tracer is not None:
         traces.began(context)
 
 
 def ended(context: RequestContext, duration_s: float, *, log: bool) -> None:
     """Its answer has ended, or the connection; `status` 101 is a websocket."""
-    metrics.ACTIVE.of().add(-1.0)
-    status = context.status
-    if status == _SWITCHING:
-        metrics.SOCKETS.of(context.route or UNMATCHED).observe(duration_s)
+    # Callers choose the method's name: unknown ones are one label, as OpenTelemetry has it.
+    method = context.method if context.method in _METHODS else "_OTHER"
+    active = metrics.ACTIVE.children.get(())
+    timed = metrics.REQUESTS.children.get((method, context.route or UNMATCHED, context.status))
+    if active is None or timed is None:
+        _ended_first(context, method, duration_s)
     else:
-        # Callers choose the method's name: unknown ones are one label, as OpenTelemetry has it.
-        method = context.method if context.method in _METHODS else "_OTHER"
-        metrics.REQUESTS.of(method, context.route or UNMATCHED, status).observe(duration_s)
+        # Both under one lock, and without a call: every request pays for it.
+        active_cells, active_place = active.cells, active.places[0]
+        cells, places = timed.cells, timed.places
+        bucket, total = places[bisect_left(timed.bounds, duration_s) + 1], places[0]
+        with metrics.CELLS.lock:
+            active_cells[active_place] -= 1.0
+            cells[total] += duration_s
+            cells[bucket] += 1.0
     if context.span is not None:
         traces.ended(context)
     if log:
         logs.request(context, duration_s)
+
+
+def _ended_first(context: RequestContext, method: str, duration_s: float) -> None:
+    """The first of its kind, a websocket, or nobody collects."""
+    metrics.ACTIVE.of().add(-1.0)
+    route, status = context.route or UNMATCHED, context.status
+    if status == _SWITCHING:
+        metrics.SOCKETS.of(route).observe(duration_s)
+    else:
+        metrics.REQUESTS.of(method, route, status).observe(duration_s)
 
 
 def queued(seconds: float) -> None:

@@ -25,7 +25,9 @@ _LIBRARIES = (
 _IMPORTED_AS = {"aiohttp_client": "aiohttp"}
 
 
-class _State:
+class State:
+    """Of this process; `tracer` is None while no spans are made."""
+
     tracer: Any = None
     provider: Any = None
     celery = False  # Its instrumentation makes the spans of tasks.
@@ -33,12 +35,12 @@ class _State:
 
 def on() -> bool:
     """Whether spans are made at all."""
-    return _State.tracer is not None
+    return State.tracer is not None
 
 
 def on_for_tasks() -> bool:
     """Whether spans of tasks are ours to make."""
-    return on() and not _State.celery
+    return on() and not State.celery
 
 
 def begin(service: str, environment: str) -> None:
@@ -49,10 +51,10 @@ def begin(service: str, environment: str) -> None:
     # Only where it is configured: it costs 300 ms and more.
     from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.resources import Resource  # Likewise.
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
-    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # Likewise.
 
     class Masking(OTLPSpanExporter):
         """Masking runs last: what a library put into a span is cleaned, too."""
@@ -70,8 +72,8 @@ def begin(service: str, environment: str) -> None:
     )
     provider.add_span_processor(BatchSpanProcessor(Masking()))
     trace.set_tracer_provider(provider)
-    _State.provider = provider
-    _State.tracer = provider.get_tracer("seatrial_runtime")
+    State.provider = provider
+    State.tracer = provider.get_tracer("seatrial_runtime")
     for name in _LIBRARIES:
         if extras.installed(f"opentelemetry.instrumentation.{name}"):
             imported = _IMPORTED_AS.get(name, name)
@@ -79,12 +81,12 @@ def begin(service: str, environment: str) -> None:
 
 
 def _instrument(name: str, _: ModuleType) -> None:
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # Likewise.
 
     try:
         for found in entry_points(group="opentelemetry_instrumentor", name=name):
             found.load()().instrument()
-            _State.celery = _State.celery or name == "celery"
+            State.celery = State.celery or name == "celery"
     except Exception as error:  # A library of another version: the app works, its spans lack.
         text = f"{type(error).__name__}: {error}"
         logs.emit("warning", "traces", message=f"{name} is not instrumented", reason=text)
@@ -92,14 +94,14 @@ def _instrument(name: str, _: ModuleType) -> None:
 
 def began(context: RequestContext, kind: str = "SERVER") -> None:
     """Open the span of a request or a task, and make it the parent of what the app does now."""
-    from opentelemetry.context import attach
+    from opentelemetry.context import attach  # Likewise.
     from opentelemetry.trace import SpanKind, set_span_in_context
 
     parent = _parent(context)
     named: dict[str, str] = {"seatrial.correlation_id": context.id}
     if context.method:
         named |= {"http.request.method": context.method, "url.path": context.path}
-    span = _State.tracer.start_span(
+    span = State.tracer.start_span(
         context.method or context.route, parent, kind=SpanKind[kind], attributes=named
     )
     context.span = (span, attach(set_span_in_context(span, parent)))
@@ -111,7 +113,7 @@ def _parent(context: RequestContext) -> Any:
         from opentelemetry.context import Context
 
         return Context()
-    from opentelemetry.context import Context
+    from opentelemetry.context import Context  # Likewise.
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     carrier = {"traceparent": context.traceparent}
@@ -149,7 +151,7 @@ def failed(context: RequestContext, error: BaseException) -> None:
 
 
 def _mark(span: Any, what: str) -> None:
-    from opentelemetry.trace import Status, StatusCode
+    from opentelemetry.trace import Status, StatusCode  # Likewise.
 
     span.set_status(Status(StatusCode.ERROR))
     span.set_attribute("error.type", what)
@@ -183,12 +185,14 @@ def _clean(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 def hand_on(headers: MutableMapping[str, Any]) -> None:
     """Name the present span in the headers of a task that is enqueued."""
     if on_for_tasks():
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+        from opentelemetry.trace.propagation.tracecontext import (
+            TraceContextTextMapPropagator,
+        )  # An extra.
 
         TraceContextTextMapPropagator().inject(headers)
 
 
 def flush() -> None:
     """Send what waits. May take as long as the network does."""
-    if _State.provider is not None:
-        _State.provider.force_flush()
+    if State.provider is not None:
+        State.provider.force_flush()

@@ -39,7 +39,9 @@ def asgi_finder(app: Any, command: str) -> Callable[[dict[str, Any], str], str]:
     other = _first(others)
 
     def find(scope: dict[str, Any], root_path: str) -> str:
-        return starlette_route(scope, root_path) or other(scope)
+        if "route" in scope or "endpoint" in scope:
+            return starlette_route(scope, root_path) or other(scope)
+        return other(scope)
 
     return find
 
