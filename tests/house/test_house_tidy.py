@@ -69,8 +69,32 @@ def test_the_project_speaks_of_itself_alone() -> None:
         assert found is None, f"{path}: {found.group() if found else ''}"
 
 
+IMPORTED = re.compile(r"from seatrial_runtime import (\w+(?:, \w+)*)")
+INSTALLED = re.compile(r"seatrial-runtime==[\d.]+")
+
+
+def opt_in_names() -> set[str]:
+    """The names that apps may import by choice, as the runtime's own table says."""
+    tree = ast.parse((ROOT / "runtime/src/seatrial_runtime/__init__.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            return {name for names in ast.literal_eval(node.value).values() for name in names}
+    raise AssertionError("the runtime has no table of its names")
+
+
 def test_examples_do_not_know_seatrial() -> None:
+    """Only prism does, which opts in to the runtime's chain of models: by name, and as a
+    requirement."""
     for path in tracked():
         inside = path.relative_to(ROOT).parts
-        if inside[0] == "examples" and path.suffix in {".py", ".html", ".txt"}:
-            assert "seatrial" not in path.read_text(errors="replace").lower(), path
+        if inside[0] != "examples" or path.suffix not in {".py", ".html", ".txt"}:
+            continue
+        for line in path.read_text(errors="replace").splitlines():
+            if "seatrial" not in line.lower():
+                continue
+            assert inside[1] == "prism", f"{path}: {line}"
+            imported = IMPORTED.fullmatch(line) if path.suffix == ".py" else None
+            installed = path.name == "requirements.txt" and INSTALLED.fullmatch(line)
+            assert imported or installed, f"{path}: {line}"
+            if imported:
+                assert set(imported[1].split(", ")) <= opt_in_names(), f"{path}: {line}"

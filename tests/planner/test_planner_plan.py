@@ -17,7 +17,7 @@ from seatrial.kernel.demand import Budget, Demand
 from seatrial.kernel.design import Design
 from seatrial.kernel.evidence import Latency, LoadEvidence, Machine
 from seatrial.kernel.plan import Plan, Rejected
-from seatrial.kernel.platform import Catalog
+from seatrial.kernel.platform import Catalog, Reference
 from seatrial.kernel.simulation import Estimate, HourOutlook, Simulation
 from seatrial.kernel.values import digest, to_json
 from seatrial.kernel.workload import Fact, Service, Workload
@@ -300,3 +300,74 @@ def evidence_of(w: Workload, made: Plan, p50: float) -> LoadEvidence:
         histogram="",
         comparisons=(),
     )
+
+
+def fact(rule: str, subject: str, value: str = "") -> Fact:
+    return Fact(rule=rule, subject=subject, value=value, proof=SOURCE)
+
+
+def test_websockets_need_a_platform_that_passes_them_on() -> None:
+    socket = fact("time.websocket", "streamlit")
+    here = only("aws-lambda", "aws-fargate")
+    said_by = Reference(
+        says=("websockets",), source="https://example.org/limits", as_of="2026-11-21"
+    )
+    functions = here.platform("aws-lambda")
+    told = replace(functions, references=(said_by, *functions.references))
+    kept = tuple(told if p.id == "aws-lambda" else p for p in here.platforms)
+    made = decide(workload(facts=(socket,)), demand(), replace(here, platforms=kept))
+    found = [r for r in of(made, "aws-lambda") if near(r)]
+    assert found and all("limit.websockets" in rules(r) for r in found)
+    said = next(f for r in found for f in r.reasons if f.rule == "limit.websockets")
+    assert "streamlit" in said.sentence
+    assert "https://example.org/limits, as of 2026-11-21" in said.sentence
+    assert said.proof == SOURCE
+    assert made.chosen is not None and made.chosen.design.platform == "aws-fargate"
+    assert not any("limit.websockets" in rules(r) for r in of(made, "aws-fargate"))
+    streaming = fact("time.streaming", "events")
+    made = decide(workload(facts=(streaming,)), demand(), only("aws-lambda", "aws-fargate"))
+    assert not any("limit.websockets" in rules(r) for r in made.rejected)
+
+
+def test_sessions_in_memory_need_sticky_routing_or_one_replica() -> None:
+    session = fact("state.sticky-sessions", "streamlit")
+    modest = demand(1000, availability_percent=90)
+    made = decide(workload(facts=(session,)), modest, only("do-app-platform", "aws-fargate"))
+    ranked = {a.design.platform: a.design for a in made.ranked}
+    assert ranked["do-app-platform"].replicas_max == 1
+    assert any("state.in-process" in rules(r) for r in of(made, "do-app-platform"))
+    assert not any("state.in-process" in rules(r) for r in of(made, "aws-fargate"))
+    # Two replicas are needed here: only a platform that sends visitors back can have them.
+    steady = demand(1000, availability_percent=99.9)
+    made = decide(workload(facts=(session,)), steady, only("do-app-platform", "aws-fargate"))
+    assert {a.design.platform for a in made.ranked} == {"aws-fargate"}
+
+
+def test_a_worse_fact_is_not_hidden_by_another() -> None:
+    """The first fact would be a risk only; the session of a visitor is lost all the same."""
+    both = (fact("state.module-mutable", "CACHE"), fact("state.session-memory", "sessions"))
+    made = decide(workload(facts=both), demand(), only("do-app-platform"))
+    found = [f for r in of(made, "do-app-platform") for f in r.reasons
+             if f.rule == "state.in-process"]  # fmt: skip
+    assert found and all("sessions is kept" in f.sentence for f in found)
+
+
+def test_sessions_that_redis_takes_over_get_redis() -> None:
+    session = fact("state.session-memory", "MemoryStore", "in memory, unless REDIS_URL is set")
+    redis = Service(kind="redis", env="REDIS_URL", required=False, proof=SOURCE)
+
+    def app(*facts: Fact) -> Workload:
+        made = workload(facts=facts)
+        services = (*made.web.services, redis)
+        return replace(made, components=(replace(made.web, services=services),))
+
+    with_it = decide(app(session), demand(), only("aws-fargate")).chosen
+    assert with_it is not None
+    assert "redis" in {one.kind for one in with_it.design.attached}
+    assert not any(f.rule == "state.in-process" for f in with_it.findings)
+    without = decide(app(), demand(), only("aws-fargate")).chosen
+    assert without is not None and "redis" not in {a.kind for a in without.design.attached}
+    other = fact("state.session-memory", "MemoryStore", "in memory")
+    alone = decide(app(other), demand(), only("aws-fargate")).chosen
+    assert alone is not None and "redis" not in {a.kind for a in alone.design.attached}
+    assert any(f.rule == "state.in-process" for f in alone.findings)

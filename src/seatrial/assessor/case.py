@@ -93,3 +93,9 @@ def service_of(case: Case, kind: str) -> Service | None:
 
 def fact_of(case: Case, rule: str) -> Fact | None:
     return next((f for f in case.component.facts if f.rule == rule), None)
+
+
+def stated(platform: Platform, key: str) -> str:
+    """Where the platform's file takes a key from, "" where it names no reference for it."""
+    found = next((one for one in platform.references if key in one.says), None)
+    return f"{found.source}, as of {found.as_of}" if found is not None else ""

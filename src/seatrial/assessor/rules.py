@@ -40,7 +40,7 @@ from seatrial.assessor.rules_slo import (
     simulated,
     survives_a_replica,
 )
-from seatrial.assessor.rules_state import local_state, process_state
+from seatrial.assessor.rules_state import local_state, process_state, websockets_pass
 from seatrial.kernel.assessment import Finding
 from seatrial.kernel.units import usd
 from seatrial.kernel.workload import Proof
@@ -105,8 +105,9 @@ RULES: dict[str, Rule] = {
     "limit.request-time": Rule(request_time),
     "limit.payload": Rule(payload_fits),
     "limit.replicas": Rule(replicas_allowed, ("most", "replicas")),
+    "limit.websockets": Rule(websockets_pass),
     "state.local-database": Rule(local_state, ("database", "services")),
-    "state.in-process": Rule(process_state, ("workers", "replicas")),
+    "state.in-process": Rule(process_state, ("workers", "replicas", "services")),
     "database.offered": Rule(database_offered, ("database", "services")),
     "database.missing": Rule(database_given, ("database",)),
     "database.unused": Rule(database_wanted, ("database",)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from seatrial.kernel.workload import Component, ServiceKind
+import re
+
+from seatrial.kernel.workload import Component, Fact, Service, ServiceKind
 
 BOUGHT: dict[str, str] = {
     "postgresql": "postgresql",
@@ -19,8 +21,26 @@ PRIVATE = frozenset({"postgresql", "mysql", "redis", "search"})
 """Services that have addresses in a private network only."""
 
 
+_UNLESS = re.compile(r"\bunless (\w+) is set\b")
+
+
 def needed(component: Component) -> tuple[ServiceKind, ...]:
-    """The kinds of bought services that the app does not run without, each once."""
+    """The kinds of bought services that the app needs, each once: those it does not run without,
+    and those without which it keeps in one process what all have to see."""
     return tuple(
-        dict.fromkeys(s.kind for s in component.services if s.required and s.kind in BOUGHT)
+        dict.fromkeys(
+            s.kind
+            for s in component.services
+            if s.kind in BOUGHT
+            and (s.required or any(keeps_instead(s, fact) for fact in component.facts))
+        )
     )
+
+
+def keeps_instead(service: Service, fact: Fact) -> bool:
+    """Whether the app keeps in a service, when that is given, what a fact says is in memory.
+
+    The profile says so by naming the service's variable: `in memory, unless REDIS_URL is set`.
+    """
+    variable = _UNLESS.search(fact.value) if fact.rule.startswith("state.") else None
+    return variable is not None and variable.group(1) == service.env

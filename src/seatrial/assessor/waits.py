@@ -63,6 +63,8 @@ def _waiting(facts: tuple[Fact, ...], call: Fact) -> Waiting | None:
     chain = max(
         (len(fact.value.split(" -> ")) for fact in near if fact.rule == "llm.fallback"), default=1
     )
+    if any(fact.value.startswith("deadline_s=") for fact in near):
+        chain = 1  # one limit is over the whole chain
     total = chain * (seconds * tries + pauses)
     handler = _HANDLER.search(call.value)
     name = (handler[2] or handler[1]) if handler else "a handler"

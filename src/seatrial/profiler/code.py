@@ -31,6 +31,8 @@ _LATER = frozenset({
     "add_url_rule", "add_api_route", "add_route", "register_error_handler", "do",
 })  # fmt: skip
 _METHOD_CHARS_MIN = 8
+PROTOCOLS_MAX = 100
+_PROTOCOLS = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 
 
 class Code:
@@ -284,7 +286,31 @@ class Code:
                 for base in self.symbols.bases(klass):
                     if isinstance(base, Klass):
                         found.setdefault(base, []).append(klass)
+        for protocol, kinds in self._fitting():
+            found.setdefault(protocol, []).extend(kinds)
         return found
+
+    def _fitting(self) -> Iterator[tuple[Klass, list[Klass]]]:
+        """The classes that have all methods of a Protocol, without being derived from it."""
+        every = [klass for path in self.paths for klass in self.file(path).klasses]
+        protocols = [
+            klass for klass in every
+            if klass.node.bases and _PROTOCOLS & {*self.symbols.bases(klass)}
+        ]  # fmt: skip
+        methods = {klass: self._methods(klass) for klass in every if protocols}
+        for protocol in protocols[:PROTOCOLS_MAX]:
+            asked = methods[protocol]
+            if asked:
+                yield protocol, [
+                    klass for klass in every
+                    if klass is not protocol and klass not in protocols and asked <= methods[klass]
+                ]  # fmt: skip
+
+    def _methods(self, klass: Klass) -> frozenset[str]:
+        names = self.file(klass.path).names(klass)
+        return frozenset(
+            name for name, bound in names.items() if any(isinstance(b.what, Def) for b in bound)
+        )
 
     def _by_name(self, path: str, scope: Def | Klass | None, func: ast.Attribute) -> Iterator[Def]:
         """The only method of a telling name, on an object of which nothing else is known."""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from msgspec import structs
+
 from seatrial.kernel.values import Value
 from seatrial.profiler import runs
 from seatrial.profiler.candidates import Candidate
@@ -77,7 +79,28 @@ def apps(source: Source, candidates: Sequence[Candidate]) -> list[Weighed]:
         if one.framework in ("wsgi", "asgi"):  # any callable of that shape
             points -= 3.0
         found.append(Weighed(points=points, candidate=one, script=None))
-    return sorted(found, key=_order)
+    return sorted(_made_over_maker(found), key=_order)
+
+
+def _made_over_maker(found: Sequence[Weighed]) -> list[Weighed]:
+    """An app that a file of a usual name makes by a factory is meant to be served: it goes before
+    the factory, which such a file is there to call."""
+    makers: dict[tuple[str, int], float] = {}
+    for one in found:
+        inner = one.candidate
+        if inner is not None and inner.factory:
+            place = (inner.file, inner.line)
+            makers[place] = max(one.points, makers.get(place, -math.inf))
+    raised: list[Weighed] = []
+    for one in found:
+        inner = one.candidate
+        assert inner is not None
+        factory = None if inner.factory else makers.get((inner.file, inner.line))
+        usual = PurePosixPath(one.path).stem.lower() in _WEB_NAMES
+        if factory is not None and usual and one.points > -5:
+            one = structs.replace(one, points=max(one.points, factory + 1 + one.points / 100))
+        raised.append(one)
+    return raised
 
 
 def files(source: Source, scripts: Sequence[Script]) -> list[Weighed]:

@@ -175,7 +175,12 @@ def _background(
     )  # fmt: skip
     own = tuple(path for path in part.paths if path not in inside)
     facts = [*component.facts, *(commands.detect(part, starts) if main else ())]
-    facts += _facts(with_paths(part, paths=own), install)
+    facts += [
+        one for one in _facts(with_paths(part, paths=own), install)
+        if one.rule != "memory.worker-estimate"
+    ]  # fmt: skip
+    # Its process loads also what it shares with the others.
+    facts += size.memory(part, install) if path or main else ()
     used = services.detect(part) if path else ()
     return replace(component, facts=tuple(facts), services=used)
 

@@ -289,8 +289,14 @@ def _targets(target: ast.expr, binding: Binding) -> Iterator[tuple[str, Binding]
         if isinstance(target.value, ast.Name) and target.value.id == "self":
             yield f"self.{target.attr}", binding
     elif isinstance(target, ast.Tuple | ast.List):
-        for inner in target.elts:
-            yield from _targets(inner, UNKNOWN)
+        given = binding.what if binding.how == "value" else None
+        values = given.elts if isinstance(given, ast.Tuple | ast.List) else []
+        plain = len(values) == len(target.elts) and not any(
+            isinstance(one, ast.Starred) for one in (*values, *target.elts)
+        )  # `a, b = x(), y()`
+        for place, inner in enumerate(target.elts):
+            bound = Binding("value", values[place], binding.scope) if plain else UNKNOWN
+            yield from _targets(inner, bound)
     elif isinstance(target, ast.Starred):
         yield from _targets(target.value, UNKNOWN)
 

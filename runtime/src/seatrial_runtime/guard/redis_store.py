@@ -9,7 +9,7 @@ from seatrial_runtime.guard.buckets import Buckets, Pace, Taken, outcome
 from seatrial_runtime.telemetry.logs import emit
 
 _PREFIX = "seatrial:limit:"
-_CONNECT_S, _ANSWER_S = 0.5, 0.25
+_TIMEOUT_S = 0.5
 _PROBE_EVERY_S, _SAY_EVERY_S = 1.0, 10.0
 _CONNECTIONS = 16
 # How long a user stays known: a new one draws from its address's bucket too.
@@ -96,7 +96,7 @@ class RedisStore:
     def __init__(self, url: str, local: Buckets) -> None:
         redis = _redis()
         pool = redis.BlockingConnectionPool.from_url(
-            url, timeout=_ANSWER_S, **_options(redis.retry.Retry, redis.backoff.NoBackoff)
+            url, timeout=_TIMEOUT_S, **_options(redis.retry.Retry, redis.backoff.NoBackoff)
         )
         self._client = redis.Redis(connection_pool=pool)
         self._script = self._client.register_script(_TAKE)
@@ -138,7 +138,7 @@ class AsyncRedisStore:
         from redis.backoff import NoBackoff  # Likewise.
 
         pool = redis.BlockingConnectionPool.from_url(
-            url, timeout=_ANSWER_S, **_options(Retry, NoBackoff)
+            url, timeout=_TIMEOUT_S, **_options(Retry, NoBackoff)
         )
         self._client = redis.Redis(connection_pool=pool)
         self._script = self._client.register_script(_TAKE)
@@ -185,8 +185,8 @@ def _redis() -> Any:
 def _options(retry: Any, backoff: Any) -> dict[str, Any]:
     return {
         "max_connections": _CONNECTIONS,
-        "socket_connect_timeout": _CONNECT_S,
-        "socket_timeout": _ANSWER_S,
+        "socket_connect_timeout": _TIMEOUT_S,
+        "socket_timeout": _TIMEOUT_S,
         # Ten retries are the default: five seconds for each request while Redis is down.
         "retry": retry(backoff(), 0),
     }

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from seatrial_runtime.settings.settings import Settings, SettingsError
 
@@ -23,6 +22,9 @@ def adapted(settings: Settings, installed: str | None = None) -> Settings:
 
     SettingsError when there is none, or when a program cannot listen where it should.
     """
+    # Twenty milliseconds to import, which other apps need not wait for.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         found = installed or version("streamlit")
     except PackageNotFoundError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from seatrial.kernel.workload import Fact
-from seatrial.profiler.detectors import env_calls, env_classes, settings_files
+from seatrial.profiler.detectors import env_calls, env_classes, env_params, settings_files
 from seatrial.profiler.detectors.env_read import Read
 from seatrial.profiler.detectors.settings_modules import with_settings
 from seatrial.profiler.part import Part
@@ -43,8 +43,9 @@ def reads(part: Part) -> tuple[Read, ...]:
         found: list[Read] = []
         helpers = env_calls.helpers(part)
         settings = env_classes.settings_classes(part)
+        names = env_params.environments(part)
         for index in with_settings(part):
-            found += env_calls.reads(index, helpers)
+            found += env_calls.reads(index, helpers, names.get(index.path, frozenset()))
             found += env_classes.reads(index, settings)
         for setting in settings_files.loaded(part):
             if setting.env:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
+from typing import NamedTuple
+
+from msgspec import structs
 
 from seatrial.profiler.detectors import guards
+from seatrial.profiler.detectors.env_params import environments
 from seatrial.profiler.detectors.env_read import Read
 from seatrial.profiler.detectors.index import Index, indexes
 from seatrial.profiler.part import Part
-from seatrial.profiler.reach import dotted, keyword, last, literal
+from seatrial.profiler.reach import FunctionNode, dotted, keyword, last, literal
 
 _GET = frozenset({"os.environ.get", "os.getenv", "os.environ.pop", "os.environ.setdefault"})
 # What makes an object that reads variables when it is called.
@@ -37,52 +41,123 @@ _OWN_VARIABLE = {
 _OPTIONS = ("click.option", "click.argument", "typer.Option", "typer.Argument", "asyncclick.option")
 
 
-def helpers(part: Part) -> dict[str, bool]:
+_TRIMMED = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "removesuffix"})
+_CONVERTED = frozenset({"int", "float", "str", "bool", "Path"})
+
+
+class Helper(NamedTuple):
+    """A function of the app that reads the variable it is given at a position; `strict` when it
+    fails without the variable."""
+
+    strict: bool
+    position: int
+
+
+def helpers(part: Part) -> dict[str, Helper]:
     """The app's own functions that read the variable they are given, and whether strictly."""
-    found: dict[str, bool] = {}
+    found: dict[str, Helper] = {}
+    given_to = environments(part)
     for index in indexes(part):
-        if not index.source.mentions(index.path, frozenset({"environ", "getenv"})):
+        names = given_to.get(index.path, frozenset())
+        if not names and not index.source.mentions(index.path, frozenset({"environ", "getenv"})):
             continue
-        for node, given, strict in _by_name(index):
+        file = _File(index, names)
+        for node, given, strict in file.by_name():
             function = index.function(node)
             if function is None:
                 continue
-            first = next((a.arg for a in function.args.args if a.arg not in ("self", "cls")), "")
-            if given.id == first:
-                raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(function))
-                found[function.name] = found.get(function.name, False) or strict or raises
+            own = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
+            if given.id in own:
+                strict = strict or file.demands(function, node)
+                before = found.get(function.name)
+                found[function.name] = Helper(
+                    strict or (before is not None and before.strict), own.index(given.id)
+                )
     return found
 
 
-def _by_name(index: Index) -> Iterator[tuple[ast.expr, ast.Name, bool]]:
-    """The reads of a variable whose name is not written there, and whether they may fail."""
-    for node in index.of(ast.Subscript):
-        if isinstance(node.slice, ast.Name) and index.foreign(node.value) == "os.environ":
-            yield node, node.slice, True
-    for call in index.of(ast.Call):
-        first = call.args[0] if call.args else None
-        if isinstance(first, ast.Name) and index.foreign(call.func) in _GET:
-            yield call, first, False
-
-
-def reads(index: Index, helpers: dict[str, bool]) -> Iterator[Read]:
-    """Every read of a variable by its name in one file."""
-    if index.packages & _LIBRARIES and index.source.mentions(index.path, _WORDS):
-        yield from _File(index).reads()
+def reads(
+    index: Index, helpers: dict[str, Helper], names: frozenset[str] = frozenset()
+) -> Iterator[Read]:
+    """Every read of a variable by its name in one file; `names` stand for the environment."""
+    if names or (index.packages & _LIBRARIES and index.source.mentions(index.path, _WORDS)):
+        yield from _File(index, names).reads()
     if not helpers:
         return
+    held = _held(index)
     for call in index.of(ast.Call):
-        name = last(call.func)
-        if name in helpers and call.args and (variable := _variable(index, call)):
-            default = _default(call)
-            yield _read(index, call, variable, helpers[name] and default is None, default)
+        helper = helpers.get(last(call.func))
+        if helper is None or (not call.args and not call.keywords):
+            continue
+        variable = _variable(index, call, helper.position)
+        if variable:
+            default = _default(call, helper.position)
+            read = _read(index, call, variable, helper.strict and default is None, default)
+            yield structs.replace(read, held=held.get(id(call), ""))
+
+
+def _held(index: Index) -> dict[int, str]:
+    """The names that values are given, as they are or trimmed, by the value."""
+    found: dict[int, str] = {}
+    for call in index.of(ast.Call):
+        for given in call.keywords:
+            if given.arg:
+                found[id(_plain(given.value))] = given.arg
+    for target, value in index.assigned:
+        found[id(_plain(value))] = last(target)
+        found[id(value)] = last(target)
+    return found
+
+
+def _plain(node: ast.expr) -> ast.expr:
+    """What is read in `int(read.strip() or None)`."""
+    for _ in range(6):
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+            node = node.values[0]
+        elif not isinstance(node, ast.Call):
+            break
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in _TRIMMED:
+            node = node.func.value
+        elif isinstance(node.func, ast.Name) and node.func.id in _CONVERTED and node.args:
+            node = node.args[0]
+        else:
+            break
+    return node
 
 
 class _File:
     """One file, with what holds for all reads in it worked out once."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, names: frozenset[str] = frozenset()) -> None:
         self.index = index
+        self.names = names
+
+    def by_name(self) -> Iterator[tuple[ast.expr, ast.Name, bool]]:
+        """The reads of a variable whose name is not written there, and whether they may fail."""
+        for node in self.index.of(ast.Subscript):
+            if isinstance(node.slice, ast.Name) and self._name(node.value) == "os.environ":
+                yield node, node.slice, True
+        for call in self.index.of(ast.Call):
+            first = call.args[0] if call.args else None
+            if isinstance(first, ast.Name) and self._name(call.func) in _GET:
+                yield call, first, False
+
+    def demands(self, function: FunctionNode, node: ast.expr) -> bool:
+        """Whether a function fails when what it reads is not there, and not only when it is
+        wrong: `if not value: raise`, or a `raise` that nothing but a found value comes before."""
+        held = self.held.get(id(node), "")
+        if any(isinstance(statement, ast.Raise) for statement in function.body):
+            return True
+        for one in ast.walk(function):
+            if isinstance(one, ast.If):
+                missing = set(self._missing(one.test))
+                if guards.ends(one.body) and (held in missing or "" in missing):
+                    return True
+                if guards.ends(one.orelse) and last(one.test) == held != "":
+                    return True
+            elif isinstance(one, ast.Assert) and last(one.test) == held != "":
+                return True
+        return False
 
     def reads(self) -> Iterator[Read]:
         """The reads that are not made through a function of the app's own."""
@@ -110,8 +185,8 @@ class _File:
 
     @cached_property
     def held(self) -> dict[int, str]:
-        """The names that values are given as they are, by the value."""
-        return {id(value): last(target) for target, value in self.index.assigned}
+        """The names that values are given, by the value."""
+        return _held(self.index)
 
     @cached_property
     def chains(self) -> dict[int, ast.expr]:
@@ -176,7 +251,7 @@ class _File:
     @cached_property
     def copies(self) -> frozenset[str]:
         """The names that stand for the environment itself."""
-        return frozenset(
+        return self.names | frozenset(
             target.id
             for target, value in self.index.assigned
             if isinstance(target, ast.Name)
@@ -288,9 +363,11 @@ def _read(
     )  # fmt: skip
 
 
-def _variable(index: Index, call: ast.Call) -> str | None:
+def _variable(index: Index, call: ast.Call, position: int = 0) -> str | None:
     """The name of the variable, which is a constant or stands for one."""
-    first = call.args[0] if call.args else keyword(call, "key", "name", "var", "var_name")
+    first = keyword(call, "key", "name", "var", "var_name")
+    if len(call.args) > position:
+        first = call.args[position]
     if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value:
         return first.value
     if isinstance(first, ast.Name) and first.id.isupper():
@@ -300,6 +377,7 @@ def _variable(index: Index, call: ast.Call) -> str | None:
     return None
 
 
-def _default(call: ast.Call) -> ast.expr | None:
+def _default(call: ast.Call, position: int = 0) -> ast.expr | None:
     given = keyword(call, "default")
-    return call.args[1] if given is None and len(call.args) > 1 else given
+    after = position + 1
+    return call.args[after] if given is None and len(call.args) > after else given

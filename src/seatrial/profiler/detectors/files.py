@@ -79,6 +79,8 @@ def detect(part: Part) -> Iterator[Fact]:
 
 def _written(part: Part, path: str, one: Def, call: ast.Call) -> Written | None:
     called = part.code.meaning(path, call.func)
+    if not called and isinstance(part.code.resolve(path, call.func), Def):
+        return None  # a function of the app's own: what it writes is found in there
     called = called or part.code.full_name(path, call.func)
     if called in _OPENERS:
         place = 1

@@ -10,6 +10,10 @@ from seatrial.profiler.part import Part
 from seatrial.profiler.reach import dotted
 from seatrial.profiler.scopes import File
 
+DEPTH_MAX = 3
+"""How many functions are gone back through that return what another made."""
+CALLERS_MAX = 20
+_APPS = ("app", "application")
 _ONCE = ("lru_cache", "cache", "cache_resource", "singleton", "cached", "once")
 
 
@@ -36,13 +40,13 @@ def lasting(part: Part, containers: Iterable[Held]) -> dict[Klass | None, str]:
                     made = part.code.resolve(path, call)
                     if not isinstance(made, Thing) or made.klass not in kinds:
                         continue
-                    holder = _holder(file, call, path in scripts)
+                    holder = _holder(part, file, call, path in scripts)
                     if holder:
                         found.setdefault(klass, holder)
     return found
 
 
-def _holder(file: File, call: ast.Call, script: bool) -> str:
+def _holder(part: Part, file: File, call: ast.Call, script: bool, depth: int = 0) -> str:
     """The name that keeps what a call makes; '' when it goes with the function that made it."""
     one = file.at(call)
     target = _target(file, call, one)
@@ -54,7 +58,47 @@ def _holder(file: File, call: ast.Call, script: bool) -> str:
     if target in file.globals_of(one) or ".state." in target or first == "cls":
         return target
     # `app.manager = Manager()` in a factory lasts; `self.x = X()` goes with its object.
-    return target if rest and first in ("app", "application") else ""
+    if rest and first in _APPS:
+        return target
+    if depth > DEPTH_MAX or one in part.code.serving:
+        return ""
+    kept = _kept_by_app(file, one, target) if target and not rest else ""
+    return kept or _of_callers(part, file, one, call, target, script, depth)
+
+
+def _kept_by_app(file: File, one: Def, name: str) -> str:
+    """`app.extensions["x"] = State(store)` keeps the store, too."""
+    for node in file.inside(one, ast.Assign):
+        for target in node.targets:
+            held = target.value if isinstance(target, ast.Subscript) else target
+            first, _, rest = dotted(held).partition(".")
+            if rest and first in _APPS and any(
+                isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node.value)
+            ):  # fmt: skip
+                return name
+    return ""
+
+
+def _of_callers(
+    part: Part, file: File, one: Def, call: ast.Call, target: str, script: bool, depth: int
+) -> str:
+    """The name that keeps what a function returns, for one that returns what a call makes."""
+    returned = any(
+        node.value is call
+        or (isinstance(node.value, ast.Name) and node.value.id == target)
+        or (isinstance(node.value, ast.IfExp) and call in (node.value.body, node.value.orelse))
+        for node in file.inside(one, ast.Return)
+    )
+    if not returned or one.klass is not None:
+        return ""
+    for path in part.paths:
+        there = part.code.file(path)
+        for caller in there.by_name.get(one.name, ())[:CALLERS_MAX]:
+            if part.code.resolve(path, caller.func) == one:
+                holder = _holder(part, there, caller, script, depth + 1)
+                if holder:
+                    return holder
+    return ""
 
 
 def _target(file: File, call: ast.Call, one: Def | None) -> str:
@@ -64,6 +108,10 @@ def _target(file: File, call: ast.Call, one: Def | None) -> str:
                                    and any(inner is call for inner in ast.walk(node.value)))
         ):  # fmt: skip
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            value = node.value
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs = zip(target.elts, value.elts, strict=False)
+                target = next((left for left, right in pairs if right is call), target)
             return dotted(target)
     return ""
 

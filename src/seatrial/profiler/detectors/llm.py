@@ -168,6 +168,9 @@ def _called(part: Part, index: Index, call: ast.Call) -> tuple[str, str] | None:
 
 def _at(part: Part, index: Index, call: ast.Call, provider: str) -> str:
     """Whose a client is when it is given an address of its own."""
+    if call_provider := keyword(call, "provider"):  # openai_compatible(..., provider="together")
+        named = resolve(part, index, call_provider) or ""
+        provider = tables.provider_ids("names").get(named, provider)
     if provider == "google" and getattr(keyword(call, "vertexai"), "value", False) is True:
         return "vertex"
     given = keyword(call, *_ADDRESS)
@@ -228,6 +231,8 @@ def _timeout_s(called: str) -> int | None:
     """How long a client waits for one try by its library's own doing; none when that is short."""
     if called.startswith("ollama."):
         return 0
+    if called.startswith("seatrial_runtime."):
+        return None  # its models have a limit of their own, and a chain a deadline
     provider = tables.provider_ids("clients").get(called)
     return tables.providers()[provider].timeout_s if provider else None
 

@@ -105,6 +105,9 @@ def _fallbacks(index: Index) -> Iterator[Fact]:
             chain = _named(call.func.value, clients) + _each(given, clients)
             if len(chain) > 1:
                 yield _chain(index, chain, call.lineno, "with_fallbacks")
+        elif name == "fallback" and index.foreign(call.func) == "seatrial_runtime.fallback":
+            given = call.args[0] if call.args else keyword(call, "models")
+            yield _runtime_chain(index, call, given, clients)
         elif name == "FallbackModel":
             chain = [text for arg in call.args for text in _named(arg, clients)]
             if len(chain) > 1:
@@ -117,6 +120,20 @@ def _fallbacks(index: Index) -> Iterator[Fact]:
                 yield _chain(index, chain, call.lineno, "fallbacks")
     for attempt in index.of(ast.Try):
         yield from _attempt(index, attempt)
+
+
+def _runtime_chain(
+    index: Index, call: ast.Call, given: ast.expr | None, clients: dict[str, str]
+) -> Fact:
+    """A chain of the runtime; of which models it is may be known only once it runs."""
+    chain = _each(given, clients)
+    if isinstance(given, ast.Name):
+        values = (v for target, v in index.assigned if last(target) == given.id)
+        chain = next((found for v in values if (found := _each(v, clients))), [])
+    if len(chain) > 1:
+        return _chain(index, chain, call.lineno, "fallback")
+    return fact("llm.fallback", "fallback()", "models that are read while the app runs",
+                file=index.path, line=call.lineno, note="fallback")  # fmt: skip
 
 
 def _attempt(index: Index, attempt: ast.Try) -> Iterator[Fact]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.kernel.workload import Fact
 from seatrial.profiler.code import Def
+from seatrial.profiler.detectors.alternatives import unless
 from seatrial.profiler.detectors.changes import (
     Change,
     changes,
@@ -34,6 +35,7 @@ from seatrial.profiler.detectors.words import (
     SETUP,
     SOCKETS,
     TURNS,
+    keeps_sessions,
     speaks_with_a_model,
     words,
 )
@@ -76,11 +78,16 @@ def detect(part: Part) -> Iterator[Fact]:
 
 def _fact(part: Part, rule: str, group: Sequence[Change], confidence: float, holder: str) -> Fact:
     first, held = group[0], group[0].held
-    subject = held.name
+    subject, variable = held.name, ""
     if held.each and held.klass is not None:
         subject = f"{holder}.{held.name.rpartition('.')[2]}"
+        if rule == "state.session-memory":
+            subject = held.klass.name
+        variable = unless(part, held.klass)
     others = {(c.path, c.line) for c in group[1:]} - {(first.path, first.line)}
     more = f", and at {len(others)} more" if others else ""
+    if variable:
+        more, confidence = f"{more}, unless {variable} is set", min(confidence, 0.5)
     place = told(first.one, running(part).get(first.one))
     return fact(
         rule, subject, f"{held.kind}, changed by {first.how} {place}{more}",
@@ -98,6 +105,8 @@ def _rule(part: Part, group: list[Change]) -> tuple[str, float]:
         return "state.websocket", 0.9
     if held.kind in ("WeakSet", "WeakValueDictionary"):
         return "", 0.0
+    if held.klass is not None and held.each and keeps_sessions(part, held.klass):
+        return "state.session-memory", 0.7
     if held.kind in _CACHES or told_by & CACHES:
         return "state.module-cache", 0.8
     if any(change.how == ".popitem()" for change in group):  # it has a size, so it may forget

@@ -21,6 +21,7 @@ from seatrial.profiler.dependencies.reading import Install, Package, shown
 from seatrial.profiler.dependencies.wheels import INTERPRETER, MB, Wheel, wheel, wheels
 from seatrial.profiler.dependencies.written import CPU_INDEX
 from seatrial.profiler.detectors import gpu
+from seatrial.profiler.detectors.late_loads import late_loads
 from seatrial.profiler.part import Part
 from seatrial.profiler.rules import fact
 
@@ -172,10 +173,10 @@ def memory(part: Part, install: Install) -> Iterator[Fact]:
 
 
 def imported(part: Part, install: Install) -> list[str]:
-    """The distributions that a component's imports load, as far as they get installed."""
+    """The distributions that a component's imports and calls load, of those that get installed."""
     there = {one.name for one in install.packages}
     names = {name for path in part.paths for name, _ in part.source.imports(path)}
-    direct: set[str] = set()
+    direct = set(late_loads(part) & there)
     for name in sorted(names):
         direct |= {one for one in distributions(name) if one in there}
     found = set(direct)

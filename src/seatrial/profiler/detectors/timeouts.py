@@ -20,13 +20,14 @@ _SESSIONS = ("requests.Session()", "requests.session()", "requests.sessions.Sess
 _LIMITS = frozenset({
     "timeout", "request_timeout", "read_timeout", "connect_timeout", "timeout_keep_alive",
     "timeout_graceful_shutdown", "total", "statement_timeout", "socket_timeout",
-    "socket_connect_timeout",
+    "socket_connect_timeout", "timeout_s", "deadline_s",
 })  # fmt: skip
 _CLIENTS = (
     "requests.", "httpx.", "aiohttp.", "urllib", "openai.", "anthropic.", "groq.", "litellm.",
     "langchain", "mistralai.", "cohere.", "ollama.", "google.", "botocore.", "boto3.", "redis.",
     "subprocess.", "asyncio.", "uvicorn.", "socket.", "smtplib.", "together.", "elasticsearch.",
     "qdrant_client.", "pymongo.", "psycopg", "async_timeout.", "anyio.", "celery.", "grpc.",
+    "seatrial_runtime.",
 )  # fmt: skip
 
 

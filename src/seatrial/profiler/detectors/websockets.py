@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from seatrial.kernel.workload import Fact
+from seatrial.profiler.detectors.page_caches import page_caches
 from seatrial.profiler.detectors.running import argument, settings
 from seatrial.profiler.part import Part
 from seatrial.profiler.reach import literal
@@ -40,6 +41,7 @@ def detect(part: Part) -> Iterator[Fact]:
     memory."""
     yield from _sticky(part)
     yield from _session_state(part)
+    yield from page_caches(part)
     yield from _socketio(part)
     yield from _channels(part)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from seatrial.profiler.part import Part
+from seatrial.profiler.scopes import Klass
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -57,6 +59,7 @@ CHORES = frozenset({
 })  # fmt: skip
 """Loops that look after their own process, and do so in each."""
 
+_KEEPERS = frozenset({"store", "storage", "backend", "repository", "registry", "manager"})
 _MODELS = (
     "openai", "anthropic", "langchain", "langchain_openai", "langchain_community", "langgraph",
     "langchain_core", "langchain_anthropic", "cohere", "google", "mistralai", "ollama", "groq",
@@ -75,6 +78,19 @@ def words(name: str) -> frozenset[str]:
         and len(word) > 2 and word not in ("ws", "ids") else word
         for word in found
     )  # fmt: skip
+
+
+def keeps_sessions(part: Part, klass: Klass) -> bool:
+    """Whether a class keeps visitors' sessions: a store, by its name, of sessions, by its name or
+    by what is written above it or its module."""
+    named = words(klass.name)
+    if not named & _KEEPERS:
+        return False
+    if "session" in named:
+        return True
+    tree = part.source.tree(klass.path)
+    texts = [ast.get_docstring(klass.node) or "", (tree and ast.get_docstring(tree)) or ""]
+    return any("session" in words(text.strip().partition("\n")[0][:200]) for text in texts)
 
 
 def speaks_with_a_model(part: Part) -> bool:
