@@ -7,7 +7,7 @@ UV_VERSION := 0.13.8
 SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench bench-sim-real bench-profile fuzz-profile wheels lock golden clean
+.PHONY: help setup demo test check fix bench bench-sim-real bench-restarts bench-profile fuzz-profile wheels lock golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: setup ## Run the benchmarks; results in benchmarks/results
 
 bench-sim-real: setup ## Real servers beside the simulator's predictions, a quarter of an hour
 	@$(BIN)/python benchmarks/simulator/bench_real.py $(SIM_REAL)
+
+bench-restarts: setup ## 200 stops under load behind Envoy, a quarter of an hour
+	@$(BIN)/python benchmarks/runtime/bench_restarts.py --out benchmarks/results/restarts.json
 
 bench-profile: setup ## Compare found starts with a table: CORPUS=FILE.csv [APPS=DIR]
 	@test -n "$(CORPUS)" || { echo "name the table: make bench-profile CORPUS=FILE.csv [APPS=DIR]"; exit 2; }

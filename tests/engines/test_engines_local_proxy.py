@@ -47,7 +47,8 @@ def ask(
         connection.close()
 
 
-def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sticky", [False, True])
+def test_envoy_accepts_the_configuration(tmp_path: Path, sticky: bool) -> None:
     config = tmp_path / "proxy.json"
     config.write_bytes(
         envoy.bootstrap(
@@ -56,6 +57,7 @@ def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
             endpoints_file=tmp_path / "endpoints" / "replicas.json",
             access_log=tmp_path / "access.log",
             name="test",
+            sticky=sticky,
         )
     )
     (tmp_path / "endpoints").mkdir()
@@ -69,6 +71,26 @@ def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr.lower()
     assert "[warning]" not in done.stderr
+
+
+def test_visitors_come_back_to_their_replica(
+    tmp_path: Path, make_release: Callable[..., Release]
+) -> None:
+    release = make_release(sticky=True, replicas=2)
+    engine = LocalEngine(tmp_path)
+    engine.deploy(release, progress=lambda line: None)
+    try:
+        first_pids = set()
+        for _ in range(12):
+            _, body, headers = ask(release.port, "GET", "/")
+            first = json.loads(body)["pid"]
+            first_pids.add(first)
+            cookie = {"Cookie": headers["set-cookie"].partition(";")[0]}
+            again = [ask(release.port, "GET", "/", headers=cookie)[1] for _ in range(4)]
+            assert {json.loads(body)["pid"] for body in again} == {first}
+        assert len(first_pids) == 2, "new visitors were to be spread"
+    finally:
+        engine.stop(progress=lambda line: None)
 
 
 ports = st.integers(1, 65535)

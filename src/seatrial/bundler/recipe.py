@@ -60,6 +60,7 @@ class Recipe(Value):
     outside_ports: tuple[tuple[str, int], ...]
     arm: bool
     port: int
+    sticky: bool
 
     @property
     def cpu_units(self) -> int:
@@ -113,6 +114,7 @@ def read_recipe(workload: Workload, settings: Settings, design: Design, wheel: s
         outside_ports=outside_ports(design, workload),
         arm=design.platform == "aws-ecs-ec2" and _ARM_FAMILY.fullmatch(design.size) is not None,
         port=settings.deploy.port,
+        sticky=web.sticky,
     )
 
 

@@ -29,7 +29,8 @@ class Release(Value):
     `source_dir` is an immutable copy of the app with its build outputs, `app_dir` the folder in
     it that goes on `sys.path`. `env` is given to the app and may hold secrets: it is never
     written to disk, to a log or to a command line. `data_env` names the variable that tells the
-    app where `data_dir` is; the data folder outlives every release. `replicas` run at least;
+    app where `data_dir` is; the data folder outlives every release. A `sticky` app keeps
+    sessions in its replica: a visitor has to come back to the same one. `replicas` run at least;
     with a `replicas_max` above that `scaling` decides how many, as the platforms do.
     """
 
@@ -46,6 +47,7 @@ class Release(Value):
     env: dict[str, str] = msgspec.field(default_factory=dict)
     data_env: str = ""
     data_dir: str = ""
+    sticky: bool = False
     replicas: int = 2
     replicas_max: int = 0
     scaling: Policy = Policy(kind="target-tracking")

@@ -170,6 +170,11 @@ class Component(Value):
     services: tuple[Service, ...] = ()
     measured: Measured | None = None
 
+    @property
+    def sticky(self) -> bool:
+        """Whether a visitor's requests have to reach the replica that holds the session."""
+        return any(fact.rule == "state.sticky-sessions" for fact in self.facts)
+
 
 class Workload(Value):
     """The app: its components, the main one first, its dependencies and its source's digest.

@@ -69,6 +69,7 @@ def release(
         env={**app.env, **addresses},
         data_env=app.data_env,
         data_dir=str(root / "data"),
+        sticky=web.sticky,
         replicas=settings.deploy.replicas,
         replicas_max=settings.deploy.replicas_max,
         scaling=Policy(

@@ -222,6 +222,7 @@ def _first_state(layout: Layout, release: Release) -> State:
         replicas_wanted=release.replicas,
         replicas_min=release.replicas,
         replicas_max=max(release.replicas, release.replicas_max),
+        sticky=release.sticky,
         graceful_timeout_s=release.graceful_timeout_s,
         source_dir=release.source_dir,
         started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -41,6 +41,8 @@ _FORWARDED = {
     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
 }
 
+_COOKIE = {"name": "seatrial_replica", "ttl": "86400s", "path": "/"}
+
 _ACCESS_LOG = {
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
@@ -89,10 +91,17 @@ def endpoints(replicas: tuple[Endpoint, ...]) -> bytes:
 
 
 def bootstrap(
-    *, port: int, admin: Path, endpoints_file: Path, access_log: Path, name: str
+    *,
+    port: int,
+    admin: Path,
+    endpoints_file: Path,
+    access_log: Path,
+    name: str,
+    sticky: bool = False,
 ) -> bytes:
     """The whole static configuration: one listener on loopback, one cluster of replicas.
 
+    `sticky` leads a browser back to its replica by a cookie, as long as that one is healthy.
     Administration is on a UNIX socket that only its owner can open, never on TCP.
     """
     return _to_bytes(
@@ -100,8 +109,8 @@ def bootstrap(
             "node": {"id": name, "cluster": CLUSTER},
             "admin": {"address": {"pipe": {"path": str(admin), "mode": 0o600}}},
             "static_resources": {
-                "listeners": [_listener(port, access_log)],
-                "clusters": [_cluster(endpoints_file)],
+                "listeners": [_listener(port, access_log, sticky)],
+                "clusters": [_cluster(endpoints_file, sticky)],
             },
             "overload_manager": {
                 "resource_monitors": [
@@ -119,7 +128,7 @@ def bootstrap(
     )
 
 
-def _listener(port: int, access_log: Path) -> dict[str, Any]:
+def _listener(port: int, access_log: Path, sticky: bool) -> dict[str, Any]:
     return {
         "name": "ingress",
         "address": _address(port),
@@ -131,7 +140,7 @@ def _listener(port: int, access_log: Path) -> dict[str, Any]:
                 "filters": [
                     {
                         "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": _connection_manager(access_log),
+                        "typed_config": _connection_manager(access_log, sticky),
                     }
                 ]
             }
@@ -139,7 +148,7 @@ def _listener(port: int, access_log: Path) -> dict[str, Any]:
     }
 
 
-def _connection_manager(access_log: Path) -> dict[str, Any]:
+def _connection_manager(access_log: Path, sticky: bool) -> dict[str, Any]:
     kind = _TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
     router = _filter("router", "router.v3.Router", suppress_envoy_headers=True)
     body_limit = _filter("buffer", "buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES)
@@ -150,7 +159,7 @@ def _connection_manager(access_log: Path) -> dict[str, Any]:
             "name": "ingress",
             "request_headers_to_remove": list(_UNTRUSTED_HEADERS),
             "request_headers_to_add": [_FORWARDED],
-            "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes()}],
+            "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes(sticky)}],
         },
         "http_filters": [body_limit, router],
         # The body limit reads a request to its end first, which an upgraded one does not have.
@@ -190,19 +199,20 @@ def _connection_manager(access_log: Path) -> dict[str, Any]:
     }
 
 
-def _routes() -> list[dict[str, Any]]:
+def _routes(sticky: bool) -> list[dict[str, Any]]:
     """Reading requests are tried again whatever cut them off, others only when never sent."""
     unsent = "connect-failure,refused-stream,reset-before-request"
     method = {"string_match": {"safe_regex": {"regex": _IDEMPOTENT}}, "name": ":method"}
     return [
-        {"match": {"prefix": "/", "headers": [method]}, "route": _route(f"{unsent},reset")},
-        {"match": {"prefix": "/"}, "route": _route(unsent)},
+        {"match": {"prefix": "/", "headers": [method]}, "route": _route(f"{unsent},reset", sticky)},
+        {"match": {"prefix": "/"}, "route": _route(unsent, sticky)},
     ]
 
 
-def _route(retry_on: str) -> dict[str, Any]:
+def _route(retry_on: str, sticky: bool) -> dict[str, Any]:
     return {
         "cluster": CLUSTER,
+        **({"hash_policy": [{"cookie": _COOKIE}]} if sticky else {}),
         "timeout": f"{REQUEST_TIMEOUT_S}s",
         "retry_policy": {
             "retry_on": retry_on,
@@ -223,13 +233,13 @@ def _route(retry_on: str) -> dict[str, Any]:
     }
 
 
-def _cluster(endpoints_file: Path) -> dict[str, Any]:
+def _cluster(endpoints_file: Path, sticky: bool) -> dict[str, Any]:
     return {
         "name": CLUSTER,
         "type": "EDS",
         "connect_timeout": "1s",
         # What the planning model assumes of the load balancer.
-        "lb_policy": "ROUND_ROBIN",
+        "lb_policy": "RING_HASH" if sticky else "ROUND_ROBIN",
         "eds_cluster_config": {
             "eds_config": {
                 "resource_api_version": "V3",

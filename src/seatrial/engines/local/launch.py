@@ -114,6 +114,7 @@ def start_proxy(layout: Layout, state: State, binary: str) -> Identity:
             endpoints_file=endpoints_file(layout),
             access_log=layout.log("access"),
             name=state.id,
+            sticky=state.sticky,
         ),
     )
     return restart_proxy(layout, state, binary)

@@ -51,6 +51,7 @@ class State(Value):
     replicas_wanted: int
     replicas_min: int = 0
     replicas_max: int = 0
+    sticky: bool = False
     graceful_timeout_s: int
     source_dir: str
     started_at: str
