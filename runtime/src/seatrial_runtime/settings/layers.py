@@ -20,21 +20,14 @@ from seatrial_runtime.settings.settings import (
     settle,
 )
 from seatrial_runtime.settings.toml_file import nearest, read_toml
-
-MASKED = "SEATRIAL_SECRET_NAMES"
-"""Names, with commas, of the variables that the secrets source gave: for those who mask."""
+from seatrial_runtime.telemetry.masking import NAMES, secrets_in
 
 _BY_NAME = {option.name: option for option in OPTIONS}
 _VARIABLES = [option.variable for option in OPTIONS]
-_SECRET_NAME = re.compile(
-    r"secret|token|passw|passphrase|credential|api_?key|access_?key|private_?key|_dsn$|_key$", re.I
-)
-_URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:([^\s/@]+)@")
-_NOT_OPTIONS = {MASKED, "SEATRIAL_ENVOY", "SEATRIAL_OWNER", "SEATRIAL_ROLE"}
+_NOT_OPTIONS = {NAMES, "SEATRIAL_ENVOY", "SEATRIAL_OWNER", "SEATRIAL_ROLE"}
 _NOT_OPTIONS |= {"SEATRIAL_DEPLOYMENT", "SEATRIAL_COMPLETE", "SEATRIAL_TERRAFORM_PLUGIN_DIR"}
 # Of who ships the app; and what Kubernetes tells each pod of a service that is called so.
 _OTHERS = re.compile(r"SEATRIAL_(PRICES_|(\w+_)?SERVICE_(HOST|PORT)|(\w+_)?PORT(_\d|$))")
-_MIN_SECRET_CHARS = 6  # Shorter values ("1", "true") would blank out innocent text.
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def reload(resolved: Resolved) -> Reloaded:
     ]
     old, new = resolved.app_environment, after.app_environment
     names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-    changed += [name for name in names if name not in ("LOG_LEVEL", MASKED)]
+    changed += [name for name in names if name not in ("LOG_LEVEL", NAMES)]
     return Reloaded(after.settings.log_level, tuple(changed))
 
 
@@ -162,7 +155,7 @@ class _Layers:
         variables.setdefault("LOG_LEVEL", settings.log_level)
         variables.setdefault("ENVIRONMENT", settings.environment)
         if self._secrets.values:
-            variables[MASKED] = ",".join(sorted(self._secrets.values))
+            variables[NAMES] = ",".join(sorted(self._secrets.values))
         return Resolved(
             settings,
             variables,
@@ -253,13 +246,4 @@ def _default_origin(name: str, settings: Settings) -> str:
 
 def secret_values(variables: Mapping[str, str], secrets: Mapping[str, str]) -> tuple[str, ...]:
     """Every value that must not be shown: of the secrets source, by name, and in URLs."""
-    found = {*secrets.values()}
-    found |= {value for name, value in variables.items() if is_secret_name(name)}
-    for value in variables.values():
-        found.update(_URL_PASSWORD.findall(value))
-    return tuple(sorted(value for value in found if len(value) >= _MIN_SECRET_CHARS))
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a variable of that name holds a secret, as names go."""
-    return _SECRET_NAME.search(name) is not None
+    return tuple(sorted({*secrets.values()} | secrets_in(variables)))

@@ -5,9 +5,10 @@ import re
 import sys
 import textwrap
 
-from seatrial_runtime.settings.layers import Resolved, is_secret_name
+from seatrial_runtime.settings.layers import Resolved
 from seatrial_runtime.settings.options import OPTIONS, Option
 from seatrial_runtime.settings.settings import default
+from seatrial_runtime.telemetry.masking import is_secret_name
 
 _WIDTH = 80
 _MASK = "***"

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+NAMES = "SEATRIAL_SECRET_NAMES"
+"""Lists, with commas, the variables that a secrets source gave: those may have any names."""
+
 MASK = "[redacted]"
 MAX_TEXT_CHARS = 65536
 _CUT = " ...[cut]"
@@ -117,14 +120,22 @@ def forgets(cache: dict[Any, Any]) -> None:
 
 
 def learn(environ: Mapping[str, str]) -> None:
-    """Take the values of variables with secret names, and the passwords in addresses.
+    """Take the secrets that an environment holds."""
+    add_secrets(secrets_in(environ))
 
-    A secrets source may use any names: SEATRIAL_SECRET_NAMES lists those, parted by commas.
-    """
-    named = set(environ.get("SEATRIAL_SECRET_NAMES", "").split(","))
-    add_secrets(v for n, v in environ.items() if n in named or _SECRET_VARIABLE.search(n))
+
+def secrets_in(environ: Mapping[str, str]) -> set[str]:
+    """The values of variables with secret names, and the passwords in addresses."""
+    named = set(environ.get(NAMES, "").split(","))
+    found = {value for name, value in environ.items() if name in named or is_secret_name(name)}
     for value in environ.values():
-        add_secrets(password for _, password in _URL_PASSWORD.findall(value))
+        found.update(password for _, password in _URL_PASSWORD.findall(value))
+    return {value for value in found if len(value) >= _MIN_SECRET_CHARS}
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable of that name holds a secret, as names go."""
+    return _SECRET_VARIABLE.search(name) is not None
 
 
 def redact(text: str) -> str:
