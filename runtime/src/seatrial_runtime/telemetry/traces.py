@@ -185,9 +185,8 @@ def _clean(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 def hand_on(headers: MutableMapping[str, Any]) -> None:
     """Name the present span in the headers of a task that is enqueued."""
     if on_for_tasks():
-        from opentelemetry.trace.propagation.tracecontext import (
-            TraceContextTextMapPropagator,
-        )  # An extra.
+        # An extra.
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         TraceContextTextMapPropagator().inject(headers)
 

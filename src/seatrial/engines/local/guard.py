@@ -125,7 +125,7 @@ class Guard:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=self._plain_user if plain_user else None,
+                preexec_fn=self._settle(plain_user),
             )
         if child.stdin is not None:
             with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
@@ -133,6 +133,16 @@ class Guard:
         self._children[child.pid] = child
         self._logs.add(log)
         return {"pid": child.pid}, None
+
+    def _settle(self, plain_user: bool) -> Callable[[], None]:
+        """What a new process does first: it has neither the guard's priority nor its user."""
+
+        def settle() -> None:
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
+            if plain_user and self._plain_user is not None:
+                self._plain_user()
+
+        return settle
 
     def _do_poll(self, pid: int) -> tuple[dict[str, Any], None]:
         """The exit code of a process that was started; none while it runs."""
@@ -182,6 +192,10 @@ class Guard:
             with contextlib.suppress(OSError):
                 if os.stat(log).st_size > _LOG_BYTES_MAX:
                     os.truncate(log, 0)
+        # The count first, and cheaply: while it is taken, a fork bomb doubles.
+        if self._own_pids and sum(map(str.isdecimal, os.listdir("/proc"))) > self._processes + 1:
+            self._condemn(f"it ran more than {self._processes} processes at a time")
+            return
         inside = self._inside()
         if len(inside) > self._processes:
             self._condemn(f"it ran more than {self._processes} processes at a time")
@@ -198,8 +212,14 @@ class Guard:
         deadline = time.monotonic() + 10.0
         while time.monotonic() < deadline:
             if self._own_pids:
+                # Everything in this process space but itself, also what is being forked just now.
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(-1, signal.SIGKILL)  # Everything in this process space but itself.
+                    os.kill(-1, signal.SIGKILL)
+                self._reap()
+                if sum(map(str.isdecimal, os.listdir("/proc"))) <= 1:
+                    return
+                time.sleep(0.01)
+                continue
             left = self._inside()
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for process in left:
@@ -261,6 +281,9 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # The end comes through the door.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would be left behind.
+    with contextlib.suppress(OSError):
+        # Before a thousand processes of a fork bomb, where this user may.
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
     flags, reason = space.choose(cut_network=bool(order["cut_network"]))
     hello = {
         "network_cut": bool(flags & space.NEW_NETWORK),
