@@ -117,7 +117,7 @@ def test_files_of_secrets_as_kubernetes_links_them(tmp_path: Path) -> None:
     one = settled(tmp_path / "..", secrets=f"files:{tmp_path}", app_dir=str(tmp_path))
     assert one.app_environment["DATABASE_URL"] == "postgresql://u:p4ssword@h/db"
     assert one.app_environment["TLS_CRT"] == "two\nlines"
-    assert one.app_environment["SEATRIAL_MASKED"] == "DATABASE_URL,TLS_CRT"
+    assert one.app_environment["SEATRIAL_SECRET_NAMES"] == "DATABASE_URL,TLS_CRT"
     assert {"p4ssword", "two\nlines"} <= set(one.secret_values)
     assert "p4ssword" not in repr(one.settings)
 

@@ -126,6 +126,10 @@ class Cache:
                 return value
             token = self.store.lock(key, self._lock_s)
         try:
+            # Whoever had the lock until now may have put it in just before.
+            value = self.store.get(key) if token else MISSING
+            if value is not MISSING:
+                return value
             value = compute()
             self.put(key, value, ttl_s)
         finally:
@@ -148,6 +152,9 @@ class Cache:
                 return value
             token = await self.store.lock_async(key, self._lock_s)
         try:
+            value = await self.store.get_async(key) if token else MISSING
+            if value is not MISSING:
+                return value
             value = await compute()
             lasts_s = self.ttl_s if ttl_s is None else ttl_s
             self._driven_out(await self.store.put_async(key, value, lasts_s))
