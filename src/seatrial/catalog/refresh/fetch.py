@@ -8,7 +8,6 @@ never taken for whole.
 from __future__ import annotations
 
 import ipaddress
-import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 import httpx
 import stamina
+from stamina.instrumentation import set_on_retry_hooks
 
 from seatrial import __version__
 from seatrial.kernel.errors import CatalogError, InputError, TransientError
@@ -34,8 +34,9 @@ UNREACHED_MAX = 3
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 TOLD_EVERY_BYTES = 32 << 20
 
-# Every retry is told as progress; the library would also log it.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
+# Every retry is told as progress. Left alone, the library also logs it: on standard output, where
+# only our answer belongs, as soon as structlog happens to be installed.
+set_on_retry_hooks(())
 
 
 class Limits(Value):
