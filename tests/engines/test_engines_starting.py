@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from seatrial.engines.engine import Release
 from seatrial.kernel.starting import Started, started, streamlit_page
+from seatrial.kernel.workload import Component
+
+
+def part(words: str) -> Component:
+    command = tuple(words.split())
+    return Component(name="web", kind="web", framework="x", entry="", command=command, port=8000)
 
 
 def test_an_app_object_is_named() -> None:
-    found = started("wsgi", "shop:make", (), factory=True)
-    assert found == Started("web", ("shop:make", "--interface", "wsgi", "--factory"))
+    release = Release(app="shop", entry="shop:make", factory=True, python="", source_dir="")
+    assert started(release) == Started("web", ("shop:make", "--interface", "wsgi", "--factory"))
 
 
 @pytest.mark.parametrize(
@@ -25,8 +32,7 @@ def test_an_app_object_is_named() -> None:
     ],
 )
 def test_a_page_is_served_by_the_runtime(words: str, env: dict[str, str]) -> None:
-    found = started("command", "app.py", tuple(words.split()), factory=False)
-    assert found == Started("streamlit", ("app.py",), tuple(env.items()))
+    assert started(part(words)) == Started("streamlit", ("app.py",), tuple(env.items()))
 
 
 @pytest.mark.parametrize(
@@ -43,4 +49,4 @@ def test_a_page_is_served_by_the_runtime(words: str, env: dict[str, str]) -> Non
 )
 def test_everything_else_is_a_program(words: str) -> None:
     assert streamlit_page(tuple(words.split())) is None
-    assert started("command", "", tuple(words.split()), factory=False).subcommand == "command"
+    assert started(part(words)).subcommand == "command"

@@ -10,7 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from seatrial.kernel.errors import AppError, InputError
-from seatrial.kernel.starting import Started, started
+from seatrial.kernel.starting import started
 from seatrial.kernel.values import Value
 from seatrial.kernel.workload import Component, Dependency, Workload
 
@@ -59,7 +59,7 @@ def read_image(workload: Workload, wheel: str) -> Image:
         system_packages=_system_packages(workload),
         build=tuple(_argv(argv) for argv in workload.build),
         command=_command(web),
-        env=_started(web).env,
+        env=started(web).env,
         python_path=str(PurePosixPath("/app") / _path(web.app_dir, "folder of the app")),
     )
 
@@ -148,7 +148,7 @@ def _argv(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _command(web: Component) -> tuple[str, ...]:
-    how = _started(web)
+    how = started(web)
     if how.subcommand == "command":
         return ("seatrial-run", "command", "--port-env", "PORT", "--", *_argv(how.target))
     if how.subcommand == "web" and not _ENTRY.fullmatch(web.entry):
@@ -158,7 +158,3 @@ def _command(web: Component) -> tuple[str, ...]:
             fix="set app.entry in seatrial.toml, for instance wsgi:app",
         )
     return ("seatrial-run", how.subcommand, *_argv(how.target))
-
-
-def _started(web: Component) -> Started:
-    return started(web.interface, web.entry, web.command, factory=web.factory)

@@ -71,7 +71,7 @@ def replica_env(
 
 def _own_env(release: Release) -> dict[str, str]:
     """What the app was given, where its data is, and what its start says by variables."""
-    how = started(release.interface, release.entry, release.command, factory=release.factory)
+    how = started(release)
     data = {release.data_env: release.data_dir} if release.data_env else {}
     return {**dict(how.env), **release.env, **data}
 
@@ -108,7 +108,7 @@ def replica(release: Release, port: int, management_port: int) -> tuple[str, ...
     Start it in a folder without Python files: `-m` puts the working directory on `sys.path`,
     where the app's own `gunicorn.py` would shadow the real one.
     """
-    how = started(release.interface, release.entry, release.command, factory=release.factory)
+    how = started(release)
     shared = (
         *("--bind", f"127.0.0.1:{port}"),
         *("--management", f"127.0.0.1:{management_port}"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from seatrial.kernel.workload import Interface
 
 _OPTION = re.compile(r"--([a-z]+)\.([A-Za-z]+)(?:=(.*))?")
-_PLAIN = re.compile(
-    r"[A-Za-z0-9._:/,+#-]*"
-)  # What needs no quoting wherever a variable is written.
+# What needs no quoting wherever a variable is written.
+_PLAIN = re.compile(r"[A-Za-z0-9._:/,+#-]*")
 _OURS = ("server.port", "server.address", "server.headless")
 
 
@@ -25,18 +24,29 @@ class Started(NamedTuple):
     env: tuple[tuple[str, str], ...] = ()
 
 
-def started(
-    interface: Interface, entry: str, command: tuple[str, ...], *, factory: bool
-) -> Started:
+class Startable(Protocol):
+    """What says how it is started: a component, or the release that was made of one."""
+
+    @property
+    def interface(self) -> Interface: ...
+    @property
+    def entry(self) -> str: ...
+    @property
+    def command(self) -> tuple[str, ...]: ...
+    @property
+    def factory(self) -> bool: ...
+
+
+def started(part: Startable) -> Started:
     """The start of a web component.
 
     A Streamlit page is served by the runtime itself, where probes, limits and a drain reach it;
     one whose script takes arguments of its own runs as the program it was written for.
     """
-    if interface == "command":
-        return streamlit_page(command) or Started("command", command)
-    flags = ("--factory",) if factory else ()
-    return Started("web", (entry, "--interface", interface, *flags))
+    if part.interface == "command":
+        return streamlit_page(part.command) or Started("command", part.command)
+    flags = ("--factory",) if part.factory else ()
+    return Started("web", (part.entry, "--interface", part.interface, *flags))
 
 
 def streamlit_page(command: tuple[str, ...]) -> Started | None:

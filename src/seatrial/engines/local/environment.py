@@ -64,11 +64,8 @@ def prepare(
     runner.open_log(layout.log("prepare")).close()
     interpreter, version = _interpreter(layout, workload)
     requirements = sources.requirements(app_dir, workload)
-    serves = any(
-        started(c.interface, c.entry, c.command, factory=c.factory).subcommand != "command"
-        for c in workload.components
-        if c.kind == "web"
-    )
+    web = [part for part in workload.components if part.kind == "web"]
+    serves = any(started(part).subcommand != "command" for part in web)
     key = _digest(
         *requirements.texts, version.encode(), runtime_wheel[1], runtime_wheel[0].encode(),
         b"servers" if serves else b"",
