@@ -193,11 +193,9 @@ class Guard:
                 if os.stat(log).st_size > _LOG_BYTES_MAX:
                     os.truncate(log, 0)
         # The count first, and cheaply: while it is taken, a fork bomb doubles.
-        if self._own_pids and sum(map(str.isdecimal, os.listdir("/proc"))) > self._processes + 1:
-            self._condemn(f"it ran more than {self._processes} processes at a time")
-            return
-        inside = self._inside()
-        if len(inside) > self._processes:
+        too_many = self._own_pids and _own_space_count() > self._processes
+        inside = [] if too_many else self._inside()
+        if too_many or len(inside) > self._processes:
             self._condemn(f"it ran more than {self._processes} processes at a time")
         # Resident sizes count shared pages once a process, so they are only the first look.
         elif _sum_mib(inside, exact=False) > self._memory_mib < _sum_mib(inside, exact=True):
@@ -216,7 +214,7 @@ class Guard:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(-1, signal.SIGKILL)
                 self._reap()
-                if sum(map(str.isdecimal, os.listdir("/proc"))) <= 1:
+                if _own_space_count() == 0:
                     return
                 time.sleep(0.01)
                 continue
@@ -229,6 +227,11 @@ class Guard:
             if not left:
                 return
             time.sleep(0.01)
+
+
+def _own_space_count() -> int:
+    """How many processes this process space has beside the guard."""
+    return sum(map(str.isdecimal, os.listdir("/proc"))) - 1
 
 
 def _sum_mib(processes: list[psutil.Process], *, exact: bool) -> float:
