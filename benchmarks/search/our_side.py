@@ -11,12 +11,15 @@ import csv
 import json
 import sys
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from seatrial.assessor.price import PriceBook
-from seatrial.assessor.search import blocks, cheapest_in, narrowed
-from seatrial.assessor.space import Count, Shape, Space
+from seatrial.assessor.search import blocks, cheapest_in
+from seatrial.assessor.space import SIZE, Count, Shape, Space
 from seatrial.assessor.tables import Tables, tables
 from seatrial.assessor.usage import Usage
 from seatrial.kernel.platform import (
@@ -75,6 +78,16 @@ def build(folder: Path) -> list[Tables]:
                      shapes=tuple(shapes[cloud].values())), book, lambda design: Usage())
         for cloud, place in places
     ]  # fmt: skip
+
+
+def narrowed(of: Tables, shapes: Sequence[int]) -> Tables:
+    """The tables of some of the shapes only, such as those that are large enough."""
+    kept = replace(of.space, shapes=tuple(of.space.shapes[at] for at in shapes))
+    parts = {
+        axes: part.take(shapes, axis=SIZE) if SIZE in axes else part
+        for axes, part in of.parts.items()
+    }
+    return Tables(kept, parts)
 
 
 def answer(made: list[Tables]) -> dict[str, object]:

@@ -20,7 +20,7 @@ from seatrial.assessor.compare import compare
 from seatrial.assessor.meters import METERS
 from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.profile import Profile, RouteLoad
-from seatrial.assessor.search import CELLS_MAX, blocks, cheapest, cheapest_in, narrowed, prices
+from seatrial.assessor.search import CELLS_MAX, blocks, cheapest, prices
 from seatrial.assessor.space import (
     ANYWHERE,
     Commitments,
@@ -309,14 +309,6 @@ def test_the_cheapest_of_several_spaces() -> None:
     found = cheapest([one, nowhere, other], SMALL_BOOK, usage, 40)
     assert [f.micro_usd for f in found] == [total for total, _, _ in merged[:40]]
     assert {f.design.region for f in found} == {US}
-
-
-def test_some_shapes_only() -> None:
-    space, usage = small_space(slots=1), some_usage(random.Random(1))
-    some = narrowed(tables(space, SMALL_BOOK, usage), [4, 1])
-    fewer = replace(space, shapes=(space.shapes[4], space.shapes[1]))
-    assert some.space == fewer
-    assert cheapest_in([some], 99) == cheapest([fewer], SMALL_BOOK, usage, 99)
 
 
 def test_what_has_no_price_is_no_answer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from seatrial.bundler.bundle import bundle
-from seatrial.bundler.files import BundleFiles
+from seatrial.bundler.files import BundleFiles, digest_of
+from seatrial.bundler.write import MANIFEST
 from seatrial.kernel.demand import AppSettings, Settings
 from seatrial.kernel.design import Database, Design
 from seatrial.kernel.workload import Component, Dependency, Proof, Service, Workload
@@ -117,6 +119,19 @@ def all_cases() -> dict[str, BundleFiles]:
             files_for(platform, kind, scales=scales, nasty=nasty)
         for platform, kind, scales, nasty in matrix()
     }  # fmt: skip
+
+
+@pytest.fixture
+def digest_on_disk() -> Callable[[Path], str | None]:
+    """The digest of what lies in a folder; none when it is not what its manifest says."""
+
+    def digest(folder: Path) -> str | None:
+        lines = (folder / MANIFEST).read_text().splitlines()
+        wanted = {path: sha256 for sha256, path in (line.split("  ", 1) for line in lines)}
+        found = {path: hashlib.sha256((folder / path).read_bytes()).hexdigest() for path in wanted}
+        return digest_of(found) if found == wanted else None
+
+    return digest
 
 
 @pytest.fixture

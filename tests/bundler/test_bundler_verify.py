@@ -13,11 +13,12 @@ import pytest
 
 from seatrial.bundler.files import BundleFiles
 from seatrial.bundler.verify import verify
-from seatrial.bundler.write import digest_on_disk, write
+from seatrial.bundler.write import write
 from seatrial.kernel.bundle import Check
 from seatrial.kernel.errors import InputError
 
 Files = Callable[..., BundleFiles]
+OnDisk = Callable[[Path], str | None]
 
 
 def by_name(checks: tuple[Check, ...]) -> dict[str, Check]:
@@ -32,7 +33,7 @@ def fake(folder: Path, name: str, script: str) -> None:
 
 def test_all_pass(
     make_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terraform: str,
-    plugin_dir: Path,
+    plugin_dir: Path, digest_on_disk: OnDisk,
 ) -> None:  # fmt: skip
     beside = Path(sys.executable).parent
     monkeypatch.setenv("PATH", f"{beside}{os.pathsep}{os.environ['PATH']}")

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from seatrial.bundler.files import BundleFiles, digest_of
-from seatrial.bundler.write import MANIFEST, digest_on_disk, write
+from seatrial.bundler.write import MANIFEST, write
 from seatrial.kernel.errors import StorageError
 
 Files = Callable[..., BundleFiles]
+OnDisk = Callable[[Path], str | None]
 
 PRINT_DIGESTS = """
 import runpy, sys
@@ -54,7 +55,7 @@ def test_same_input_same_bytes_in_every_process() -> None:
     assert len(set(line.split()[-1] for line in first.splitlines())) == len(first.splitlines()) > 40
 
 
-def test_written_as_described(make_files: Files, tmp_path: Path) -> None:
+def test_written_as_described(make_files: Files, tmp_path: Path, digest_on_disk: OnDisk) -> None:
     files = make_files("aws-fargate", "single")
     made = write(files, tmp_path / "bundle")
     folder = Path(made.directory)
@@ -74,7 +75,9 @@ def test_written_as_described(make_files: Files, tmp_path: Path) -> None:
     assert checked.returncode == 0
 
 
-def test_the_same_bundle_is_left_alone(make_files: Files, tmp_path: Path) -> None:
+def test_the_same_bundle_is_left_alone(
+    make_files: Files, tmp_path: Path, digest_on_disk: OnDisk
+) -> None:
     files = make_files("aws-fargate")
     write(files, tmp_path / "bundle")
     before = (tmp_path / "bundle").stat()
@@ -86,7 +89,7 @@ def test_the_same_bundle_is_left_alone(make_files: Files, tmp_path: Path) -> Non
     assert digest_on_disk(tmp_path / "bundle") == files.digest
 
 
-def test_what_is_not_ours_stays(make_files: Files, tmp_path: Path) -> None:
+def test_what_is_not_ours_stays(make_files: Files, tmp_path: Path, digest_on_disk: OnDisk) -> None:
     folder = tmp_path / "bundle"
     write(make_files("aws-fargate", "single"), folder)
     (folder / "terraform/terraform.tfstate").write_text("the state")
@@ -164,7 +167,9 @@ def test_a_swap_that_fails_is_undone(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
 
 
-def test_a_crash_between_the_renames_is_finished(make_files: Files, tmp_path: Path) -> None:
+def test_a_crash_between_the_renames_is_finished(
+    make_files: Files, tmp_path: Path, digest_on_disk: OnDisk
+) -> None:
     folder = tmp_path / "bundle"
     write(make_files("aws-fargate"), folder)
     (folder / "terraform/terraform.tfstate").write_text("the state")
@@ -174,7 +179,7 @@ def test_a_crash_between_the_renames_is_finished(make_files: Files, tmp_path: Pa
     assert digest_on_disk(folder) == make_files("aws-lambda").digest
 
 
-def test_writers_take_turns(make_files: Files, tmp_path: Path) -> None:
+def test_writers_take_turns(make_files: Files, tmp_path: Path, digest_on_disk: OnDisk) -> None:
     folder = tmp_path / "bundle"
     bundles = [make_files("aws-fargate"), make_files("aws-lambda"), make_files("aws-lightsail")]
     failures: list[BaseException] = []
@@ -196,7 +201,7 @@ def test_writers_take_turns(make_files: Files, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
 
 
-def test_through_a_link(make_files: Files, tmp_path: Path) -> None:
+def test_through_a_link(make_files: Files, tmp_path: Path, digest_on_disk: OnDisk) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     for platform in ("aws-fargate", "aws-lambda"):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from msgspec.structs import replace
 
 from seatrial.assessor.columns import UNPRICED_MICRO_USD, Micros
 from seatrial.assessor.price import PriceBook
-from seatrial.assessor.space import COMMITMENT, SIZE, SLOTS, Index, Space
+from seatrial.assessor.space import COMMITMENT, SLOTS, Index, Space
 from seatrial.assessor.tables import (
     Axes,
     Tables,
@@ -141,16 +140,6 @@ def cheapest_in(made: Iterable[Tables], n: int = 10) -> list[Found]:
             found.append((micro_usd, number, index, of.space))
         found = sorted(found, key=lambda one: one[:3])[:n]
     return [Found(space.design(index), micro_usd) for micro_usd, _, index, space in found]
-
-
-def narrowed(of: Tables, shapes: Sequence[int]) -> Tables:
-    """The tables of some of the shapes only, such as those that are large enough."""
-    kept = replace(of.space, shapes=tuple(of.space.shapes[at] for at in shapes))
-    parts = {
-        axes: part.take(shapes, axis=SIZE) if SIZE in axes else part
-        for axes, part in of.parts.items()
-    }
-    return Tables(kept, parts)
 
 
 def _cheapest_of(of: Tables, n: int) -> Iterator[tuple[int, Index]]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from seatrial.bundler.files import BundleFiles, digest_of
+from seatrial.bundler.files import BundleFiles
 from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.errors import StorageError
 
@@ -56,12 +56,6 @@ def write(files: BundleFiles, directory: Path) -> Bundle:
         directory=str(directory),
         files=files.described,
     )
-
-
-def digest_on_disk(directory: Path) -> str | None:
-    """The digest of the bundle in `directory`; none if there is none or a file was changed."""
-    manifest = _manifest_if_intact(directory)
-    return digest_of(manifest) if manifest else None
 
 
 @contextmanager
