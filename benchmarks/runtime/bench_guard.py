@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "runtime/src"))
 
 from seatrial_runtime.guard import asgi, wsgi
 from seatrial_runtime.guard.flights import Flights
-from seatrial_runtime.settings.settings import Settings, make_settings
+from seatrial_runtime.settings.settings import Found, Settings, settle
 from seatrial_runtime.telemetry import logs, metrics
 
 Run = Callable[[int], None]
@@ -54,7 +54,7 @@ GIVEN = {
 
 
 def settings() -> Settings:
-    return make_settings("app:app", FLAGS, {})
+    return settle("web", "app:app", (), {name: Found(text, "") for name, text in FLAGS.items()})
 
 
 def wsgi_call(app: Any) -> Callable[[], None]:

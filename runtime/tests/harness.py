@@ -14,8 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seatrial_runtime.settings.settings import Found, Settings, settle
+
 APPS = Path(__file__).parent / "apps"
-PATIENCE_S = 20.0  # For what takes well under a second on an idle machine.
+PATIENCE_S = 60.0  # For what takes well under a second on an idle machine.
+
+
+def web_settings(target: str = "a:b", **flags: str) -> Settings:
+    """What `seatrial-run web` would settle on with these flags, and nothing in the environment."""
+    return settle("web", target, (), {name: Found(text, "") for name, text in flags.items()})
 
 
 def free_port() -> int:

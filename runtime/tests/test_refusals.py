@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Start
-from harness import APPS, command, free_port
-from seatrial_runtime.settings.settings import SettingsError, make_settings
+from harness import APPS, command, free_port, web_settings
+from seatrial_runtime.settings.settings import SettingsError
 
 
 def refuse(*arguments: str, env: dict[str, str] | None = None) -> str:
@@ -44,7 +44,7 @@ def refuse(*arguments: str, env: dict[str, str] | None = None) -> str:
 )
 def test_a_bad_value_names_the_option(option: str, value: str, words: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        make_settings("sample:app", {option[2:].replace("-", "_"): value}, {})
+        web_settings(**{option[2:].replace("-", "_"): value})
     assert str(refused.value).startswith(option) or "are both" in words
     assert words in str(refused.value)
 

@@ -10,24 +10,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from harness import PATIENCE_S, wait_for
+
 HERE = Path(__file__).parent
-PATIENCE_S = 30.0
-
-
-def wait_for(check: Any, what: str) -> Any:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while True:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            found = check()
-            if found:
-                return found
-        assert time.monotonic() < deadline_s, f"no {what} within {PATIENCE_S:g} s"
-        time.sleep(0.02)
 
 
 class Server:
@@ -114,3 +105,17 @@ def serving(
         yield server
     finally:
         server.end()
+
+
+def server_of(flags: dict[str, str]) -> Any:
+    """A fixture: both kinds in turn, each one server for all tests of a module."""
+
+    @pytest.fixture(scope="module", params=["wsgi", "asgi"])
+    def server(
+        request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Server]:
+        folder = tmp_path_factory.mktemp("server")
+        with serving(folder, request.param, "plain_" + request.param, flags) as running:
+            yield running
+
+    return server

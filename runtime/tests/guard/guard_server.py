@@ -10,10 +10,10 @@ import threading
 import time
 from typing import Any
 
+from harness import web_settings
 from seatrial_runtime.guard import asgi, wsgi
 from seatrial_runtime.guard.buckets import create
 from seatrial_runtime.guard.flights import Flights
-from seatrial_runtime.settings.settings import make_settings
 from seatrial_runtime.telemetry import metrics
 
 TICK_S = float(os.environ.get("GUARD_TICK_S", "0.02"))
@@ -37,7 +37,7 @@ def guarded() -> Any:
     metrics.collect_in(os.environ["GUARD_FOLDER"])
     app = getattr(guard_samples, APP)
     app = app() if APP.startswith("make_") else app
-    settings = make_settings("guard_samples:" + APP, FLAGS, {})
+    settings = web_settings("guard_samples:" + APP, **FLAGS)
     guard_samples.flights = flights
     module = wsgi if KIND == "wsgi" else asgi
     made = module.guarded(app, settings, flights, BUCKETS_FD)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from unittest import mock
 
 import pytest
-from guard_apps import wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import wait_for
 from seatrial_runtime.guard import buckets, locks
 from seatrial_runtime.guard.buckets import Buckets, Pace, create, outcome
 from seatrial_runtime.settings.parsers import Rate

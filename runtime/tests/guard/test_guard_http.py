@@ -6,11 +6,10 @@ import contextlib
 import http.client
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guard_apps import Server, serving
+from guard_apps import Server, server_of, serving
 
 FLAGS = {
     "max_body": "100000",
@@ -26,13 +25,7 @@ SECURITY = {
 }
 
 
-@pytest.fixture(scope="module", params=["wsgi", "asgi"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("http")
-    with serving(folder, request.param, "plain_" + request.param, FLAGS) as running:
-        yield running
+server = server_of(FLAGS)
 
 
 def told(server: Server, **headers: str) -> tuple[str, str, str]:

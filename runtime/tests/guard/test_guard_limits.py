@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from guard_apps import Server, serving, wait_for
+from guard_apps import Server, serving
+
+from harness import wait_for, web_settings
 
 KINDS = ("wsgi", "asgi")
 
@@ -219,9 +221,8 @@ def test_a_redis_that_hangs_stalls_nobody_for_long(
 def test_redis_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     from seatrial_runtime.guard import wsgi
     from seatrial_runtime.guard.flights import Flights
-    from seatrial_runtime.settings.settings import make_settings
 
     monkeypatch.setitem(sys.modules, "redis", None)
     flags = {"rate_limit": "1/s", "rate_limit_store": "redis://localhost"}
     with pytest.raises(ImportError, match=r"pip install seatrial-runtime\[redis\]"):
-        wsgi.guarded(lambda e, s: [], make_settings("a:b", flags, {}), Flights())
+        wsgi.guarded(lambda e, s: [], web_settings(**flags), Flights())

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from harness import web_settings
 from seatrial_runtime.guard import asgi, wsgi
 from seatrial_runtime.guard.flights import Flights
-from seatrial_runtime.settings.settings import make_settings
 from seatrial_runtime.telemetry import requests
 
-SETTINGS = make_settings("a:b", {"rate_limit": "none"}, {})
+SETTINGS = web_settings(rate_limit="none")
 
 
 @pytest.fixture

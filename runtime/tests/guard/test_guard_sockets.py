@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guard_apps import Server, serving, wait_for
+from guard_apps import Server, serving
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
+
+from harness import wait_for
 
 FLAGS = {"request_timeout_s": "0.4", "allowed_hosts": "127.0.0.1", "rate_limit": "8/day"}
 

@@ -9,11 +9,10 @@ import json
 import random
 import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from guard_apps import Server, serving, wait_for
+from guard_apps import Server, server_of
+
+from harness import wait_for
 
 LIMIT_S = 0.2
 FLAGS = {
@@ -23,13 +22,7 @@ FLAGS = {
 }
 
 
-@pytest.fixture(scope="module", params=["wsgi", "asgi"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("timeouts")
-    with serving(folder, request.param, "plain_" + request.param, FLAGS) as running:
-        yield running
+server = server_of(FLAGS)
 
 
 def flights(server: Server) -> dict[str, object]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from guard_apps import Server, serving
+from guard_apps import Server, server_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,14 +141,7 @@ def test_any_bytes_are_judged(data: bytes) -> None:
     assert judge("multipart/form-data; boundary=x", data) in (200, 400, 415)
 
 
-@pytest.fixture(scope="module", params=["wsgi", "asgi"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("uploads")
-    flags = {"upload_types": "application/pdf,image/*", "max_body": "1000000"}
-    with serving(folder, request.param, "plain_" + request.param, flags) as running:
-        yield running
+server = server_of({"upload_types": "application/pdf,image/*", "max_body": "1000000"})
 
 
 def test_over_http(server: Server) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from telemetry_process import PATIENCE_S, environment, run_code
 
-from seatrial_runtime.telemetry import exposition
+from seatrial_runtime.telemetry import exposition, figures_folder
 from seatrial_runtime.telemetry.cells import CellFile, Damaged, read_cells
 
 DAMAGED = ("seatrial_metrics_damaged_files", ())
@@ -22,9 +22,9 @@ Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture
 def folder() -> Iterator[str]:
-    made = exposition.prepare()
+    made = figures_folder.prepare()
     yield made
-    exposition.remove(made)
+    figures_folder.remove(made)
     assert not os.path.exists(made)
 
 

