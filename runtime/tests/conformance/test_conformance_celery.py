@@ -111,6 +111,40 @@ def test_a_killed_worker_is_started_again(begin: Begin, shop: Any) -> None:
     assert shop.add.delay(2, 2).get(timeout=40) == 4
 
 
+def test_a_leaking_process_is_replaced_between_tasks(begin: Begin, shop: Any) -> None:
+    app = begin("--max-worker-memory", "200MiB", concurrency=1)
+    results = [shop.leak.delay(100) for _ in range(5)]
+    pids = [result.get(timeout=60) for result in results]
+    assert len(set(pids)) > 1, "no task is lost by it, and the last ones run elsewhere"
+    told = wait_for(lambda: app.events("task_process_replaced"), "report")
+    assert (told[0]["pid"], told[0]["reason"]) == (pids[0], "memory")
+    assert told[0]["rss_bytes"] > told[0]["limit_bytes"] == 200 * 2**20
+    name = "seatrial_task_processes_replaced_total"
+    assert metric(app, name, reason="memory") == len(app.events("task_process_replaced"))
+
+
+def test_a_stuck_task_is_ended_and_returned(begin: Begin, shop: Any, tmp_path: Path) -> None:
+    app = begin("--task-timeout-s", "3", concurrency=1)
+    mark = tmp_path / "mark"
+    shop.stick_once.apply_async((str(mark),), headers={ID: "order-8"})
+
+    def ended() -> dict[str, dict[str, Any]]:
+        return {line["outcome"]: line for line in app.events("task")}
+
+    wait_for(lambda: "success" in ended(), "the task done again")
+    assert mark.read_text() == "xx"
+    timed_out = ended()["timeout"]
+    assert (timed_out["correlation_id"], timed_out["level"]) == ("order-8", "error")
+    assert timed_out["duration_ms"] >= 2900
+    [look] = app.events("overdue")
+    assert look["correlation_id"] == "order-8"
+    assert "in stick_once" in look["stacks"]
+    name = "seatrial_task_duration_seconds_count"
+    assert metric(app, name, task="celery_app.stick_once", outcome="timeout") == 1
+    assert metric(app, "seatrial_task_processes_replaced_total", reason="overdue") == 1
+    assert shop.add.delay(2, 3).get(timeout=60) == 5
+
+
 def test_lines_correlate_and_metrics_count(begin: Begin, shop: Any) -> None:
     app = begin()
     for _ in range(3):

@@ -27,7 +27,7 @@ Page = Callable[..., Running]
 @pytest.fixture
 def page(run: Start, tmp_path: Path) -> Page:
     def begin(*options: str) -> Running:
-        env = {"SHOP_API_KEY": SECRET, "HOME": str(tmp_path)}
+        env = {"SHOP_API_KEY": SECRET, "HOME": str(tmp_path), "GATE": str(tmp_path / "gate")}
         app = run("streamlit_app.py", *options, subcommand="streamlit", app_dir=APPS, env=env)
         wait_for(lambda: app.ask("/ready")[0] == 200, f"page: {app.stderr[-2000:]}", 60)
         app.workers()
@@ -40,14 +40,19 @@ def socket_to(app: Running) -> ClientConnection:
     return connect(f"ws://{app.bind}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
 
 
-def run_script(socket: ClientConnection, name: str = "", widget: str = "") -> str:
-    """Run the page once, with a text typed in if given; everything that it wrote, as text."""
+def type_in(socket: ClientConnection, name: str = "", widget: str = "") -> None:
+    """Have the page run once, with a text typed in if given."""
     message = BackMsg()
     message.rerun_script.query_string = ""
     if name:
         state = message.rerun_script.widget_states.widgets.add()
         state.id, state.string_value = widget, name
     socket.send(message.SerializeToString())
+
+
+def run_script(socket: ClientConnection, name: str = "", widget: str = "") -> str:
+    """Run the page once, to its end; everything that it wrote, as text."""
+    type_in(socket, name, widget)
     written = []
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -117,6 +122,23 @@ def test_a_leaking_server_is_replaced_once_its_sessions_are_gone(page: Page) -> 
     assert (told[0]["pid"], told[0]["reason"]) == (first, "memory")
     with socket_to(app) as socket:
         assert "hello world" in run_script(socket)
+
+
+def test_a_stuck_script_is_told_of_and_holds_up_nobody(page: Page) -> None:
+    """It is not ended: a page may be made so, and the other visitors are in the same process."""
+    app = page("--request-timeout-s", "1", "--stream-timeout-s", "1", "--graceful-timeout-s", "2")
+    with socket_to(app) as stuck, socket_to(app) as other:
+        type_in(stuck, "stuck", widget_of(run_script(stuck)))
+        told = wait_for(lambda: app.events("overdue"), "report")
+        assert "streamlit_app.py" in told[0]["stacks"]
+        assert "hello world" in run_script(other)
+        assert app.ask("/ready")[0] == 200
+        # It was told of at a beat, and there were more of them since.
+        beats = app.ask("/workers")[1]["workers"][0]["uptime_s"]
+        wait_for(lambda: app.ask("/workers")[1]["workers"][0]["uptime_s"] > beats + 1, "beats")
+        assert metric(app, "seatrial_scripts_overdue_total") == len(app.events("overdue")) == 1
+        app.signal(signal.SIGTERM)
+        assert app.wait_exit() == 0
 
 
 def test_lines_parse_metrics_count_and_no_secret_shows(page: Page) -> None:

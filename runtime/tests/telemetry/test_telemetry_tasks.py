@@ -55,7 +55,7 @@ def die():
 """
 RUN_CELERY = """
 from seatrial_runtime.telemetry import tasks
-tasks.hook("celery")
+tasks.hook()
 sys.path.insert(0, os.getcwd())
 sys.argv = ["celery", "-A", "shop", "worker", "-c", "1", "-l", "info", "-P", os.environ["POOL"]]
 from celery.__main__ import main
@@ -63,7 +63,7 @@ main()
 """
 RUN_RQ = """
 from seatrial_runtime.telemetry import tasks
-tasks.hook("rq")
+tasks.hook()
 sys.path.insert(0, os.getcwd())
 from redis import Redis
 from rq import Queue, SimpleWorker, Worker

@@ -43,6 +43,7 @@ class RuntimeTable(Value):
     upload_types: Given = None
     request_timeout_s: Given = None
     request_timeouts: Given = None
+    task_timeout_s: Given = None
     security_headers: Given = None
     content_security_policy: Given = None
     log_level: Given = None

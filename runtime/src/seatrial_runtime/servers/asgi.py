@@ -140,9 +140,11 @@ def serve(
     options: dict[str, Any] = {"ws_max_size": max(settings.max_body, _WS_BYTES)}
     if settings.command == "streamlit":
         # Only there: it imports the library.
-        from seatrial_runtime.servers.streamlit import uvicorn_options
+        from seatrial_runtime.servers.streamlit import Scripts, uvicorn_options
 
         options = uvicorn_options()
+        if settings.request_timeout_s:
+            watch.on_beat = Scripts(settings.request_timeout_s).look
     config = uvicorn.Config(
         app,
         http=http_protocol(settings.max_header),

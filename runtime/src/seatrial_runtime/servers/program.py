@@ -16,6 +16,7 @@ from seatrial_runtime.servers.watch import Watch
 from seatrial_runtime.supervisor.channel import Message, Order, Sender
 from seatrial_runtime.telemetry import start as telemetry
 from seatrial_runtime.telemetry import tasks
+from seatrial_runtime.telemetry.tasks_celery import Bounds
 
 _CANNOT_START = 127
 
@@ -48,7 +49,7 @@ def _become(spec: ServerSpec, sender: Sender) -> NoReturn:
 def _run(spec: ServerSpec, sender: Sender, program: PythonProgram) -> NoReturn:
     try:
         leaving.begin(spec)
-        tasks.hook(program.name)
+        tasks.hook(Bounds(spec.settings.max_worker_memory, spec.settings.task_timeout_s))
         report(program.name, sender)
     except BaseException as error:
         sender.send(load_failure(error, spec))

@@ -1,12 +1,19 @@
 """A Streamlit script as an ASGI app, without a change to it. Streamlit 1.58 or later."""
 
+import os
 import sys
+import threading
+import traceback
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from seatrial_runtime.settings.settings import Settings
+from seatrial_runtime.telemetry import metrics
+from seatrial_runtime.telemetry.logs import emit
 
 _MEGABYTE = 10**6  # As Streamlit counts its own limits.
+_THREAD = "ScriptRunner.scriptThread"  # Streamlit's name for it: one thread a run.
 
 
 def streamlit_app(settings: Settings) -> Any:
@@ -28,3 +35,33 @@ def uvicorn_options() -> dict[str, Any]:
         "ws_max_size": int(config.get_option("server.maxMessageSize")) * _MEGABYTE,
         "ws_per_message_deflate": bool(config.get_option("server.enableWebsocketCompression")),
     }
+
+
+class Scripts:
+    """Runs of the script that take longer than `limit_s`, told once each, with where they are.
+
+    They are not ended. A page may be made to run for ever, a thread cannot be ended from outside,
+    and with the process all other visitors would lose their sessions. Streamlit itself ends a run
+    at its next call of `st`, once its visitor asks for something else or has left.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        # By the thread itself: its number is soon another's.
+        self._since_s: dict[threading.Thread, float] = {}
+        self._told: set[threading.Thread] = set()
+
+    def look(self, now_s: float) -> None:
+        """Once in a while; `now_s` is on the monotonic clock."""
+        running = {thread for thread in threading.enumerate() if thread.name == _THREAD}
+        self._since_s = {thread: self._since_s.get(thread, now_s) for thread in running}
+        self._told &= running
+        for thread in running - self._told:
+            if now_s - self._since_s[thread] >= self._limit_s:
+                self._told.add(thread)
+                self._tell(sys._current_frames().get(thread.ident or 0))
+
+    def _tell(self, frame: FrameType | None) -> None:
+        stacks = "".join(traceback.format_stack(frame)) if frame is not None else None
+        metrics.SCRIPTS.of().add()
+        emit("warning", "overdue", pid=os.getpid(), limit_s=self._limit_s, stacks=stacks)

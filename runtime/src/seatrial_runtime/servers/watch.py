@@ -51,8 +51,8 @@ def dump_on_signal(spec: ServerSpec) -> None:
 class Watch(threading.Thread):
     """Beats until the process ends; a lost supervisor ends it, in good order first.
 
-    `lag_s`, where there is a loop, is asked once a beat, `on_order` is called for each order;
-    both in this thread.
+    `lag_s`, where there is a loop, is asked once a beat; `on_beat` is told the monotonic time of
+    each, `on_order` is called for each order; all in this thread.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Watch(threading.Thread):
         self._spec, self._sender, self._flights = spec, sender, flights
         self._on_order = on_order
         self.lag_s: Callable[[], float] | None = None
+        self.on_beat: Callable[[float], None] | None = None
 
     def run(self) -> None:
         """Beat for ever."""
@@ -80,6 +81,8 @@ class Watch(threading.Thread):
         now, flights = time.monotonic(), self._flights
         if flights is not None:
             flights.tick(now)
+        if self.on_beat is not None:
+            self.on_beat(now)
         memory, lag_s = rss_bytes(), self.lag_s() if self.lag_s is not None else 0.0
         metrics.worker_memory(memory)
         if self.lag_s is not None:

@@ -124,9 +124,10 @@ PROCESSES = (
         "max_worker_memory",
         "SIZE",
         "0",
-        "a worker above it is replaced between requests; 0: its share of the cgroup's memory",
+        "a process above it is replaced between requests, Celery's between tasks; 0: its share of "
+        "the cgroup's memory, of Celery's none",
         parsers.size,
-        only=APPS,
+        only=(*APPS, "worker"),
     ),
     Option(
         "stuck_s",
@@ -305,6 +306,14 @@ LIMITS = (
         "the same for paths that begin so, like /export=120",
         parsers.path_seconds,
         only=APPS,
+    ),
+    Option(
+        "task_timeout_s",
+        "S",
+        "0",
+        "longest time of a task of Celery's, whose process is then replaced; 0 is no limit",
+        parsers.seconds(0, 86400),
+        only=("worker",),
     ),
     Option(
         "security_headers",

@@ -81,6 +81,7 @@ class Settings:
     upload_types: tuple[str, ...] = ()
     request_timeout_s: float = 0.0
     request_timeouts: tuple[tuple[str, float], ...] = ()
+    task_timeout_s: float = 0.0
     security_headers: bool = False
     content_security_policy: str = ""
     request_log: bool = True

@@ -211,6 +211,15 @@ TASKS = Metric(
     ("task", "outcome"),
     _SLOW,
 )
+TASK_PROCESSES = Metric(
+    "counter",
+    "seatrial_task_processes_replaced_total",
+    "Processes of a task worker that were replaced, by what was too much",
+    ("reason",),
+)
+SCRIPTS = Metric(
+    "counter", "seatrial_scripts_overdue_total", "Runs of a Streamlit script that took too long"
+)
 _STATES = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
 
 

@@ -43,7 +43,7 @@ class Task:
         name = self.context.route
         metrics.TASKS.of(name, outcome).observe(duration_s)
         logs.emit(
-            "error" if outcome in ("failure", "lost") else "info",
+            "error" if outcome in ("failure", "lost", "timeout") else "info",
             "task",
             stream=logs.STDOUT,
             correlation_id=self.context.id,

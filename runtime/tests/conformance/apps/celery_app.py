@@ -10,6 +10,7 @@ app = Celery("shop", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_U
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
+    task_acks_on_timeout=False,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 60},
     worker_prefetch_multiplier=1,
@@ -44,6 +45,15 @@ def die_once(mark):
 def leak(mib):
     kept.append(b"x" * (mib << 20))
     return os.getpid()
+
+
+@app.task
+def stick_once(mark):
+    again = os.path.exists(mark)
+    with open(mark, "a") as file:
+        file.write("x")
+    while not again:
+        time.sleep(0.02)
 
 
 @app.task

@@ -15,5 +15,8 @@ if name == "secret":
 if name == "busy":
     time.sleep(1.5)
     st.write("done")
+if name == "stuck":
+    while not os.path.exists(os.environ["GATE"]):
+        time.sleep(0.02)
 if name == "leak":
     st.session_state["kept"] = b"x" * (500 << 20)
