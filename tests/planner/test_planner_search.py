@@ -22,7 +22,7 @@ from planner_cases import (
 )
 
 from seatrial.assessor.assess import Question, assess, question
-from seatrial.assessor.columns import columns_of
+from seatrial.assessor.columns import ColumnsOf
 from seatrial.assessor.search import blocks
 from seatrial.assessor.space import Space
 from seatrial.assessor.tables import tables
@@ -124,7 +124,7 @@ def judged(space: Space, asked: Question):  # type: ignore[no-untyped-def]
         made = tables(
             space, asked.book,
             lambda d: usage_of(asked.workload, asked.demand, asked.profile, d, space.platform),
-            columns_of(space, asked.workload, asked.demand, asked.profile),
+            ColumnsOf(space, asked.workload, asked.demand, asked.profile),
         )  # fmt: skip
         totals = next(blocks(made)).micro_usd
         found = masks(space, asked, loads(space, asked), totals)

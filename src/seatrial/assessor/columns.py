@@ -6,10 +6,11 @@ decimals instead of one decimal, so every amount comes from the same exact arith
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +36,6 @@ from seatrial.kernel.workload import Workload
 
 Column = npt.NDArray[np.object_]
 Micros = npt.NDArray[np.int64]
-ColumnsOf = Callable[[int], tuple[Any, Any]]
-"""A design and its usage as columns (sizes, numbers of replicas), for one of the databases."""
 
 UNPRICED_MICRO_USD = 1 << 61
 """The total of a design that has a line without a price.
@@ -47,39 +46,64 @@ added do not overflow. Being above every known total, it sorts last."""
 TOO_LARGE = UNPRICED_MICRO_USD + 1
 """A known amount that cannot be added safely; it is refused."""
 
+DOUBT, SURE_BELOW = 1e-14, 1e13
+"""A product of floats below the second is off by less than this share of it: twenty times more
+than three roundings to 53 bits make."""
 
-def columns_of(space: Space, workload: Workload, demand: Demand, profile: Profile) -> ColumnsOf:
-    """The columns of a space under a demand: what `usage_of` says of each of its designs."""
-    platform, shapes, counts = space.platform, space.shapes, space.counts
-    first = (0,) * len(space.axes)
-    hours = _hours(space, demand, profile)
-    least = _row(count.replicas_min for count in counts)
-    servers = _row(count.servers for count in counts)
-    design = SimpleNamespace(
-        vcpu=_row(str(shape.vcpu) for shape in shapes).T,
-        memory_mib=_row(shape.memory_mib for shape in shapes).T,
-        replicas_min=least,
-        servers=servers,
-    )
-    durations = _objects([duration_s(profile, shape.vcpu) for shape in shapes]).reshape(-1, 1)
-    surplus = _surplus(space, hours, demand, profile)
-    scaled = hours - least * HOURS_PER_MONTH if servers.any() else Decimal(0)
 
-    def columns(database: int) -> tuple[Any, Any]:
-        one: Design = space.design((*first[:DATABASE], database, *first[DATABASE + 1 :]))
-        usage = usage_of(workload, demand, profile, one, platform)
+class ColumnsOf:
+    """What `usage_of` says of each design of a space, and its sizes that no amount tells apart.
+
+    Called with the number of a database it gives a design and its usage as columns (sizes, numbers
+    of replicas).
+    """
+
+    def __init__(self, space: Space, workload: Workload, demand: Demand, profile: Profile) -> None:
+        self.space, self._workload, self._demand, self._profile = space, workload, demand, profile
+        shapes, counts = space.shapes, space.counts
+        self._hours = _hours(space, demand, profile)
+        self._least = _row(count.replicas_min for count in counts)
+        self._most = np.array([[count.replicas_max for count in counts]], dtype=object)
+        servers = _row(count.servers for count in counts)
+        self._design = SimpleNamespace(
+            vcpu=_row(str(shape.vcpu) for shape in shapes).T,
+            memory_mib=_row(shape.memory_mib for shape in shapes).T,
+            replicas_min=self._least,
+            servers=servers,
+        )
+        self._durations = _objects([duration_s(profile, shape.vcpu) for shape in shapes])
+        self._surplus = _surplus(space, self._hours, demand, profile)
+        self._scaled = (
+            self._hours - self._least * HOURS_PER_MONTH if servers.any() else Decimal(0)
+        )
+        self.of, self.firsts = _alike(space)
+
+    @cached_property
+    def share(self) -> Column:
+        """The part of the replica-hours that run all month, which is what a commitment covers."""
+        hours = self.rows(self._hours)
+        some = hours.copy()
+        some[hours == 0] = Decimal(1)
+        share: Column = np.minimum(_objects([Decimal(1)]), self._least * HOURS_PER_MONTH / some)
+        return share
+
+    def rows(self, column: Column) -> Column:
+        """The rows of a column that differ; `of` has for each size which of them is its own."""
+        return column[self.firsts] if len(column) > 1 else column
+
+    def __call__(self, database: int) -> tuple[Any, Any]:
+        first = (0,) * len(self.space.axes)
+        one: Design = self.space.design((*first[:DATABASE], database, *first[DATABASE + 1 :]))
+        usage = usage_of(self._workload, self._demand, self._profile, one, self.space.platform)
         fields = {name: getattr(usage, name) for name in usage.__struct_fields__}
-        most = np.array([[count.replicas_max for count in counts]], dtype=object)
         fields |= {
-            "replica_hours_month": hours,
-            "scaled_server_hours": scaled,
-            "request_duration_s_mean": durations,
-            "surplus_vcpu_hours": surplus,
-            "secret_requests_month": _row((usage.secrets * most * DEPLOYS_PER_MONTH)[0]),
+            "replica_hours_month": self._hours,
+            "scaled_server_hours": self._scaled,
+            "request_duration_s_mean": self._durations.reshape(-1, 1),
+            "surplus_vcpu_hours": self._surplus,
+            "secret_requests_month": _row((usage.secrets * self._most * DEPLOYS_PER_MONTH)[0]),
         }
-        return design, SimpleNamespace(**fields)
-
-    return columns
+        return self._design, SimpleNamespace(**fields)
 
 
 def _hours(space: Space, demand: Demand, profile: Profile) -> Column:
@@ -131,6 +155,20 @@ def _row(values: Any) -> Column:
     return _objects([Decimal(value) for value in values]).reshape(1, -1)
 
 
+def _alike(space: Space) -> tuple[npt.NDArray[np.intp], list[int]]:
+    """Shapes that are bought and loaded alike: the group of each, and the first of each group."""
+    groups: dict[tuple[object, ...], int] = {}
+    slots = counts_requests(space.platform)
+    of = [
+        groups.setdefault(
+            (shape.size, shape.arch, min(shape.workers, max(1, int(shape.vcpu))),
+             shape.workers * shape.threads if slots else 0), len(groups),
+        )
+        for shape in space.shapes
+    ]  # fmt: skip
+    return np.array(of, dtype=np.intp), [of.index(number) for number in range(len(groups))]
+
+
 def lined(
     line: BillLine, space: Space, book: PriceBook, columns: ColumnsOf, axes: tuple[int, ...]
 ) -> Micros:
@@ -139,7 +177,8 @@ def lined(
     made = np.zeros(wide, dtype=np.int64)
     shape = (wide[SIZE], wide[REPLICAS])
     terms = [taken(commitment, line.commitments) for commitment in space.commitments]
-    rater = _Rater(line, space, book, _alike(space))
+    terms = terms[: wide[COMMITMENT]]
+    rater = _Rater(line, space, book, columns)
     states: dict[object, dict[str, Micros]] = {}
     for database in range(wide[DATABASE]):
         state = _state(space, database)
@@ -147,27 +186,11 @@ def lined(
             design, usage = columns(database)
             read: Any = read_meter(line.meter, design, usage)
             metered: Column = np.asarray(read, dtype=object).reshape(np.shape(read) or (1, 1))
-            states[state] = {
-                under: rater.total(metered, under, design, usage, shape)
-                for under in dict.fromkeys(terms[: wide[COMMITMENT]])
-            }
-        for number in range(wide[COMMITMENT]):
-            total = states[state][terms[number]]
+            states[state] = rater.totals(metered, dict.fromkeys(terms), usage, shape)
+        for number, under in enumerate(terms):
+            total = states[state][under]
             made[:, :, number, database] = total.reshape(*shape, *(1 for _ in wide[SLOTS:]))
     return made
-
-
-def _alike(space: Space) -> list[int]:
-    """For each shape the first that is bought and loaded like it, so that its amounts are equal."""
-    first: dict[tuple[object, ...], int] = {}
-    slots = counts_requests(space.platform)
-    return [
-        first.setdefault(
-            (shape.size, shape.arch, min(shape.workers, max(1, int(shape.vcpu))),
-             shape.workers * shape.threads if slots else 0), at,
-        )
-        for at, shape in enumerate(space.shapes)
-    ]  # fmt: skip
 
 
 def _state(space: Space, database: int) -> object:
@@ -176,72 +199,114 @@ def _state(space: Space, database: int) -> object:
     return None if one is None else one.multi_az
 
 
-def _share(design: Any, usage: Any) -> Column:
-    """The part of the replica-hours that run all month, which is what a commitment covers."""
-    floor = design.replicas_min * HOURS_PER_MONTH
-    hours: Column = usage.replica_hours_month
-    some = hours.copy()
-    some[hours == 0] = Decimal(1)
-    share: Column = np.minimum(_objects([Decimal(1)]), floor / some)
-    return share
+class _Amounts(NamedTuple):
+    """Amounts of a line for sizes that differ, and for each size which row is its own.
+
+    `near` has them as floats: close enough to round almost every product of them.
+    """
+
+    exact: Column
+    near: npt.NDArray[np.float64]
+    of: npt.NDArray[np.intp]
 
 
 class _Rater:
     """Prices one line's amounts, equal rows once."""
 
-    def __init__(self, line: BillLine, space: Space, book: PriceBook, alike: list[int]) -> None:
-        self.line, self.space, self.book = line, space, book
+    def __init__(self, line: BillLine, space: Space, book: PriceBook, columns: ColumnsOf) -> None:
+        self.line, self.space, self.book, self.columns = line, space, book, columns
         self.provider = line.provider or space.platform.provider
-        self.alike = alike
+        by_size = "{" in line.sku
+        skus: dict[str, list[int]] = {}
+        for at, shape in enumerate(space.shapes if by_size else space.shapes[:1]):
+            skus.setdefault(fill(line.sku, shape), []).append(at)
+        self.sizes = {sku: np.array(at) if by_size else None for sku, at in skus.items()}
 
-    def total(
-        self, metered: Column, terms: str, design: Any, usage: Any, shape: tuple[int, int]
-    ) -> Micros:
-        """What runs all month under the terms, and the rest on demand."""
-        if not terms:
-            return self._rated(metered, ON_DEMAND, usage, shape)
-        share = _share(design, usage)
-        committed = self._rated(metered * share, terms, usage, shape)
-        rest = self._rated(metered * (1 - share), ON_DEMAND, usage, shape)
-        unknown = np.maximum(committed, rest) == UNPRICED_MICRO_USD
-        result: Micros = np.where(unknown, UNPRICED_MICRO_USD, committed + rest)
-        return result
+    def totals(
+        self, metered: Column, terms: Iterable[str], usage: Any, shape: tuple[int, int]
+    ) -> dict[str, Micros]:
+        """By the terms: what runs all month under them, and the rest on demand."""
+        metered = self.columns.rows(metered)
+        found: dict[str, Micros] = {}
+        if "" in terms:
+            found[""] = self._rated(self._amounts(metered, shape), ON_DEMAND, usage, shape)
+        under = [one for one in terms if one]
+        if not under:
+            return found
+        share = self.columns.share
+        always = self._amounts(metered * share, shape)
+        rest = self._rated(self._amounts(metered * (1 - share), shape), ON_DEMAND, usage, shape)
+        for one in under:
+            committed = self._rated(always, one, usage, shape)
+            unknown = np.maximum(committed, rest) == UNPRICED_MICRO_USD
+            found[one] = np.where(unknown, UNPRICED_MICRO_USD, committed + rest)
+        return found
+
+    def _amounts(self, metered: Column, shape: tuple[int, int]) -> _Amounts:
+        wide = np.broadcast_to(metered, (len(metered), shape[1]))
+        alone = np.zeros(shape[0], dtype=np.intp)
+        of = self.columns.of[: shape[0]] if len(wide) > 1 else alone
+        return _Amounts(wide, wide.astype(np.float64), of)
 
     def _rated(
-        self, metered: Column, commitment: str, usage: Any, shape: tuple[int, int]
+        self, amounts: _Amounts, commitment: str, usage: Any, shape: tuple[int, int]
     ) -> Micros:
         """Amounts times their price; nothing adds nothing, what has no price is marked."""
-        by_size = "{" in self.line.sku
-        wide = np.broadcast_to(metered, (metered.shape[0], shape[1])).tolist()
-        done: dict[tuple[str, int], list[int]] = {}
-        rows: list[list[int]] = []
-        for at in range(shape[0]):
-            sku = fill(self.line.sku, self.space.shapes[at]) if by_size else self.line.sku
-            row = self.alike[at] if len(wide) > 1 else 0
-            if (sku, row) not in done:
-                done[sku, row] = self._row(sku, wide[row], commitment, usage)
-            rows.append(done[sku, row])
-        return np.array(rows, dtype=np.int64)
+        made = np.zeros(shape, dtype=np.int64)
+        even: list[tuple[npt.NDArray[np.intp], Decimal]] = []
+        for sku, sizes in self.sizes.items():
+            at = np.arange(shape[0]) if sizes is None else sizes
+            found = self._even(sku, commitment, usage)
+            if found is not None:
+                even.append((at, found))
+                continue
+            rows, own = np.unique(amounts.of[at], return_inverse=True)
+            told = [self._row(sku, list(amounts.exact[row]), commitment, usage) for row in rows]
+            made[at] = np.array(told, dtype=np.int64)[own.ravel()]
+        if even:
+            at = np.concatenate([one for one, _ in even])
+            rates = [rate for one, rate in even for _ in range(len(one))]
+            made[at] = _rounded(amounts, amounts.of[at], rates)
+        return made
+
+    def _tiers(self, sku: str, commitment: str) -> tuple[Price, ...]:
+        return self.book.tiers(self.provider, self.line.service, sku, self.space.region, commitment)
+
+    def _even(self, sku: str, commitment: str, usage: Any) -> Decimal | None:
+        """Micro-dollars of a unit where every unit costs the same; none where it does not."""
+        line = self.line
+        if line.included or line.minimum or line.increment or (usage.free_tier and line.free):
+            return None
+        tiers = self._tiers(sku, commitment)
+        if len(tiers) != 1 or tiers[0].tier_from or tiers[0].tier_to is not None:
+            return None
+        return _micros(tiers[0], commitment)
 
     def _row(self, sku: str, amounts: list[Decimal], commitment: str, usage: Any) -> list[int]:
-        line = self.line
-        tiers = self.book.tiers(self.provider, line.service, sku, self.space.region, commitment)
+        line, tiers = self.line, self._tiers(sku, commitment)
         if not tiers and not (line.included or line.free):
             return [UNPRICED_MICRO_USD if amount > 0 else 0 for amount in amounts]
         rates = [_micros(row, commitment) for row in tiers]
-        free = usage.free_tier and line.free
-        exact = not (line.included or free or line.minimum or line.increment)
-        if exact and len(tiers) == 1 and not tiers[0].tier_from and tiers[0].tier_to is None:
-            # `round` is half to even, as a bill rounds its lines.
-            found = [round(amount * rates[0]) if amount > 0 else 0 for amount in amounts]
-        else:
-            found = [
-                _tiered(billable(line, amount, usage), tiers, rates) if amount > 0 else 0
-                for amount in amounts
-            ]
         return [
-            min(micro, TOO_LARGE) if micro != UNPRICED_MICRO_USD else micro for micro in found
-        ] if max(found) >= UNPRICED_MICRO_USD else found  # fmt: skip
+            _tiered(billable(line, amount, usage), tiers, rates) if amount > 0 else 0
+            for amount in amounts
+        ]
+
+
+def _rounded(amounts: _Amounts, of: npt.NDArray[np.intp], rates: list[Decimal]) -> Micros:
+    """Rows of amounts, each times its rate, half to even as a bill rounds its lines.
+
+    A product of floats is a few units of its last place off at most (three roundings). Where that
+    could matter, because the product lies next to a half or is large, decimals decide.
+    """
+    near = amounts.near[of] * np.array([float(rate) for rate in rates])[:, None]
+    made = np.rint(np.clip(near, 0, SURE_BELOW)).astype(np.int64)
+    doubtful = np.abs(near - np.floor(near) - 0.5) <= near * DOUBT
+    doubtful |= near >= SURE_BELOW
+    for row, column in np.argwhere(doubtful).tolist():
+        exact = round(amounts.exact[of[row], column] * rates[row])
+        made[row, column] = TOO_LARGE if exact >= UNPRICED_MICRO_USD else exact
+    return made
 
 
 def _micros(row: Price, commitment: str) -> Decimal:

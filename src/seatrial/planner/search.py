@@ -11,7 +11,7 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question, assess
-from seatrial.assessor.columns import UNPRICED_MICRO_USD, Micros, columns_of
+from seatrial.assessor.columns import UNPRICED_MICRO_USD, ColumnsOf, Micros
 from seatrial.assessor.dimensions import dimensions
 from seatrial.assessor.recovery import recoveries
 from seatrial.assessor.search import blocks
@@ -143,7 +143,7 @@ def _judged(space: Space, asked: Question) -> _Judged:
     if shut:
         first = (0,) * len(space.axes)
         return _Judged(space, 0, [Group(shut, space.cells, None, first)], [], [], None)
-    columns = columns_of(space, asked.workload, asked.demand, asked.profile)
+    columns = ColumnsOf(space, asked.workload, asked.demand, asked.profile)
     made = tables(
         space, asked.book,
         lambda design: usage_of(
