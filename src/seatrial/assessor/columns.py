@@ -47,49 +47,44 @@ TOO_LARGE = UNPRICED_MICRO_USD + 1
 """A known amount that cannot be added safely; it is refused."""
 
 DOUBT, SURE_BELOW = 1e-14, 1e13
-"""A product of floats below the second is off by less than this share of it: twenty times more
-than three roundings to 53 bits make."""
+"""A product of floats below the second is off by less than this share of it: ten times more
+than five roundings to 53 bits make."""
 
 
 class ColumnsOf:
-    """What `usage_of` says of each design of a space, and its sizes that no amount tells apart.
+    """What `usage_of` says of each design of a space, for sizes that no amount tells apart once.
 
-    Called with the number of a database it gives a design and its usage as columns (sizes, numbers
-    of replicas).
+    Called with the number of a database it gives a design and its usage as columns (groups of
+    sizes, numbers of replicas). `of` has the group of each size, `shapes` the first of each group.
     """
 
     def __init__(self, space: Space, workload: Workload, demand: Demand, profile: Profile) -> None:
         self.space, self._workload, self._demand, self._profile = space, workload, demand, profile
-        shapes, counts = space.shapes, space.counts
-        self._hours = _hours(space, demand, profile)
+        self.of, firsts = _alike(space)
+        self.shapes = tuple(space.shapes[at] for at in firsts)
+        counts = space.counts
+        self._hours = _hours(space, firsts, demand, profile)
         self._least = _row(count.replicas_min for count in counts)
         self._most = np.array([[count.replicas_max for count in counts]], dtype=object)
         servers = _row(count.servers for count in counts)
         self._design = SimpleNamespace(
-            vcpu=_row(str(shape.vcpu) for shape in shapes).T,
-            memory_mib=_row(shape.memory_mib for shape in shapes).T,
+            vcpu=_row(str(shape.vcpu) for shape in self.shapes).T,
+            memory_mib=_row(shape.memory_mib for shape in self.shapes).T,
             replicas_min=self._least,
             servers=servers,
         )
-        self._durations = _objects([duration_s(profile, shape.vcpu) for shape in shapes])
-        self._surplus = _surplus(space, self._hours, demand, profile)
-        self._scaled = (
-            self._hours - self._least * HOURS_PER_MONTH if servers.any() else Decimal(0)
-        )
-        self.of, self.firsts = _alike(space)
+        self._durations = _objects([duration_s(profile, shape.vcpu) for shape in self.shapes])
+        self._surplus = _surplus(space, firsts, self._hours, demand, profile)
+        self._scaled = self._hours - self._least * HOURS_PER_MONTH if servers.any() else Decimal(0)
 
     @cached_property
-    def share(self) -> Column:
-        """The part of the replica-hours that run all month, which is what a commitment covers."""
-        hours = self.rows(self._hours)
+    def shares(self) -> tuple[_Part, _Part]:
+        """Parts of the replica-hours: what runs all month, which a commitment covers; the rest."""
+        hours = self._hours
         some = hours.copy()
         some[hours == 0] = Decimal(1)
         share: Column = np.minimum(_objects([Decimal(1)]), self._least * HOURS_PER_MONTH / some)
-        return share
-
-    def rows(self, column: Column) -> Column:
-        """The rows of a column that differ; `of` has for each size which of them is its own."""
-        return column[self.firsts] if len(column) > 1 else column
+        return _part(share), _part(1 - share)
 
     def __call__(self, database: int) -> tuple[Any, Any]:
         first = (0,) * len(self.space.axes)
@@ -106,55 +101,6 @@ class ColumnsOf:
         return self._design, SimpleNamespace(**fields)
 
 
-def _hours(space: Space, demand: Demand, profile: Profile) -> Column:
-    """Replica-hours of every size and number; sizes that the load cannot tell apart once."""
-    platform, known = space.platform, {}
-    fixed = [
-        count.replicas_min * HOURS_PER_MONTH
-        if count.replicas_min == count.replicas_max or platform.kind == "functions"
-        else None
-        for count in space.counts
-    ]
-    rows = []
-    for at in range(len(space.shapes)):
-        load = load_of(space.design((at, *(0,) * (len(space.axes) - 1))), platform, 1)
-        if load not in known:
-            wanted = wanted_hours(demand, profile, load, platform)
-            known[load] = [
-                scaled_hours(wanted, count.replicas_min, count.replicas_max)
-                if hours is None
-                else hours
-                for count, hours in zip(space.counts, fixed, strict=True)
-            ]
-        rows.append(known[load])
-    return _objects(rows)
-
-
-def _surplus(space: Space, hours: Column, demand: Demand, profile: Profile) -> Column | Decimal:
-    """What burstable servers work above their baseline; nothing where no size has one."""
-    bursts = {size.name for size in space.platform.sizes if size.baseline < 1}
-    if not bursts:
-        return Decimal(0)
-    found = np.full(hours.shape, Decimal(0), dtype=object)
-    for at, shape in enumerate(space.shapes):
-        for number, count in enumerate(space.counts if shape.size in bursts else ()):
-            design = space.design((at, number, *(0,) * (len(space.axes) - 2)))
-            there = hours[at, number]
-            busy = utilisation(demand, profile, design, there)
-            found[at, number] = surplus_vcpu_hours(
-                design, space.platform, busy, there if count.servers else None
-            )
-    return found
-
-
-def _objects(values: list[Any]) -> Column:
-    return np.array(values, dtype=object)
-
-
-def _row(values: Any) -> Column:
-    return _objects([Decimal(value) for value in values]).reshape(1, -1)
-
-
 def _alike(space: Space) -> tuple[npt.NDArray[np.intp], list[int]]:
     """Shapes that are bought and loaded alike: the group of each, and the first of each group."""
     groups: dict[tuple[object, ...], int] = {}
@@ -169,13 +115,63 @@ def _alike(space: Space) -> tuple[npt.NDArray[np.intp], list[int]]:
     return np.array(of, dtype=np.intp), [of.index(number) for number in range(len(groups))]
 
 
+def _hours(space: Space, firsts: list[int], demand: Demand, profile: Profile) -> Column:
+    """Replica-hours of sizes and numbers; sizes that the load cannot tell apart once."""
+    platform, known = space.platform, {}
+    fixed = [
+        count.replicas_min * HOURS_PER_MONTH
+        if count.replicas_min == count.replicas_max or platform.kind == "functions"
+        else None
+        for count in space.counts
+    ]
+    rows = []
+    for at in firsts:
+        load = load_of(space.design((at, *(0,) * (len(space.axes) - 1))), platform, 1)
+        if load not in known:
+            wanted = wanted_hours(demand, profile, load, platform)
+            known[load] = [
+                scaled_hours(wanted, count.replicas_min, count.replicas_max)
+                if hours is None
+                else hours
+                for count, hours in zip(space.counts, fixed, strict=True)
+            ]
+        rows.append(known[load])
+    return _objects(rows)
+
+
+def _surplus(
+    space: Space, firsts: list[int], hours: Column, demand: Demand, profile: Profile
+) -> Column | Decimal:
+    """What burstable servers work above their baseline; nothing where no size has one."""
+    bursts = {size.name for size in space.platform.sizes if size.baseline < 1}
+    if not bursts:
+        return Decimal(0)
+    found = np.full(hours.shape, Decimal(0), dtype=object)
+    for row, at in enumerate(firsts):
+        for number, count in enumerate(space.counts if space.shapes[at].size in bursts else ()):
+            design = space.design((at, number, *(0,) * (len(space.axes) - 2)))
+            there = hours[row, number]
+            busy = utilisation(demand, profile, design, there)
+            found[row, number] = surplus_vcpu_hours(
+                design, space.platform, busy, there if count.servers else None
+            )
+    return found
+
+
+def _objects(values: list[Any]) -> Column:
+    return np.array(values, dtype=object)
+
+
+def _row(values: Any) -> Column:
+    return _objects([Decimal(value) for value in values]).reshape(1, -1)
+
+
 def lined(
     line: BillLine, space: Space, book: PriceBook, columns: ColumnsOf, axes: tuple[int, ...]
 ) -> Micros:
     """What a platform's line adds, in micro-dollars, over the axes that it depends on."""
     wide = [length if axis in axes else 1 for axis, length in enumerate(space.axes)]
     made = np.zeros(wide, dtype=np.int64)
-    shape = (wide[SIZE], wide[REPLICAS])
     terms = [taken(commitment, line.commitments) for commitment in space.commitments]
     terms = terms[: wide[COMMITMENT]]
     rater = _Rater(line, space, book, columns)
@@ -186,10 +182,12 @@ def lined(
             design, usage = columns(database)
             read: Any = read_meter(line.meter, design, usage)
             metered: Column = np.asarray(read, dtype=object).reshape(np.shape(read) or (1, 1))
-            states[state] = rater.totals(metered, dict.fromkeys(terms), usage, shape)
+            states[state] = rater.totals(metered, dict.fromkeys(terms), usage)
         for number, under in enumerate(terms):
             total = states[state][under]
-            made[:, :, number, database] = total.reshape(*shape, *(1 for _ in wide[SLOTS:]))
+            rows = columns.of[: wide[SIZE]] if len(total) > 1 else slice(None)
+            some = total[rows, : wide[REPLICAS]]
+            made[:, :, number, database] = some.reshape(*some.shape, *(1 for _ in wide[SLOTS:]))
     return made
 
 
@@ -199,88 +197,102 @@ def _state(space: Space, database: int) -> object:
     return None if one is None else one.multi_az
 
 
-class _Amounts(NamedTuple):
-    """Amounts of a line for sizes that differ, and for each size which row is its own.
-
-    `near` has them as floats: close enough to round almost every product of them.
-    """
+class _Part(NamedTuple):
+    """A column with its floats: close enough to round almost every product of them."""
 
     exact: Column
     near: npt.NDArray[np.float64]
-    of: npt.NDArray[np.intp]
+
+
+class _Amounts:
+    """Amounts of a line: what was metered, or a part of it; rows are groups of sizes."""
+
+    def __init__(self, metered: _Part, part: _Part | None, rows: int) -> None:
+        near = metered.near if part is None else metered.near * part.near
+        shape = (max(rows, len(near)), near.shape[1])
+        self.near = np.broadcast_to(near, shape)
+        self._metered = np.broadcast_to(metered.exact, shape)
+        self._part = None if part is None else np.broadcast_to(part.exact, shape)
+
+    def exact(self, row: int, column: int) -> Decimal:
+        """The amount itself."""
+        amount: Decimal = self._metered[row, column]
+        return amount if self._part is None else amount * self._part[row, column]
+
+
+def _part(column: Column) -> _Part:
+    return _Part(column, column.astype(np.float64))
 
 
 class _Rater:
-    """Prices one line's amounts, equal rows once."""
+    """Prices one line's amounts."""
 
     def __init__(self, line: BillLine, space: Space, book: PriceBook, columns: ColumnsOf) -> None:
-        self.line, self.space, self.book, self.columns = line, space, book, columns
+        self.line, self.region, self.book, self.columns = line, space.region, book, columns
         self.provider = line.provider or space.platform.provider
         by_size = "{" in line.sku
-        skus: dict[str, list[int]] = {}
-        for at, shape in enumerate(space.shapes if by_size else space.shapes[:1]):
-            skus.setdefault(fill(line.sku, shape), []).append(at)
-        self.sizes = {sku: np.array(at) if by_size else None for sku, at in skus.items()}
+        self.skus = [fill(line.sku, one) for one in columns.shapes[: None if by_size else 1]]
 
-    def totals(
-        self, metered: Column, terms: Iterable[str], usage: Any, shape: tuple[int, int]
-    ) -> dict[str, Micros]:
+    def totals(self, column: Column, terms: Iterable[str], usage: Any) -> dict[str, Micros]:
         """By the terms: what runs all month under them, and the rest on demand."""
-        metered = self.columns.rows(metered)
-        found: dict[str, Micros] = {}
+        metered, many, found = _part(column), len(self.skus), {}
         if "" in terms:
-            found[""] = self._rated(self._amounts(metered, shape), ON_DEMAND, usage, shape)
+            found[""] = self._rated(_Amounts(metered, None, many), ON_DEMAND, usage)
         under = [one for one in terms if one]
         if not under:
             return found
-        share = self.columns.share
-        always = self._amounts(metered * share, shape)
-        rest = self._rated(self._amounts(metered * (1 - share), shape), ON_DEMAND, usage, shape)
+        always, sometimes = (_Amounts(metered, part, many) for part in self.columns.shares)
+        rest = self._rated(sometimes, ON_DEMAND, usage)
         for one in under:
-            committed = self._rated(always, one, usage, shape)
+            committed = self._rated(always, one, usage)
             unknown = np.maximum(committed, rest) == UNPRICED_MICRO_USD
             found[one] = np.where(unknown, UNPRICED_MICRO_USD, committed + rest)
         return found
 
-    def _amounts(self, metered: Column, shape: tuple[int, int]) -> _Amounts:
-        wide = np.broadcast_to(metered, (len(metered), shape[1]))
-        alone = np.zeros(shape[0], dtype=np.intp)
-        of = self.columns.of[: shape[0]] if len(wide) > 1 else alone
-        return _Amounts(wide, wide.astype(np.float64), of)
-
-    def _rated(
-        self, amounts: _Amounts, commitment: str, usage: Any, shape: tuple[int, int]
-    ) -> Micros:
+    def _rated(self, amounts: _Amounts, commitment: str, usage: Any) -> Micros:
         """Amounts times their price; nothing adds nothing, what has no price is marked."""
-        made = np.zeros(shape, dtype=np.int64)
-        even: list[tuple[npt.NDArray[np.intp], Decimal]] = []
-        for sku, sizes in self.sizes.items():
-            at = np.arange(shape[0]) if sizes is None else sizes
-            found = self._even(sku, commitment, usage)
-            if found is not None:
-                even.append((at, found))
-                continue
-            rows, own = np.unique(amounts.of[at], return_inverse=True)
-            told = [self._row(sku, list(amounts.exact[row]), commitment, usage) for row in rows]
-            made[at] = np.array(told, dtype=np.int64)[own.ravel()]
-        if even:
-            at = np.concatenate([one for one, _ in even])
-            rates = [rate for one, rate in even for _ in range(len(one))]
-            made[at] = _rounded(amounts, amounts.of[at], rates)
+        rows, many = amounts.near.shape
+        rates = [self._even(sku, commitment) for sku in self.skus]
+        if len(rates) == 1:
+            rates *= rows
+        made = self._rounded(amounts, rates, usage)
+        for row, rate in enumerate(rates):
+            if rate is None:
+                sku = self.skus[row if len(self.skus) > 1 else 0]
+                exact = [amounts.exact(row, column) for column in range(many)]
+                made[row] = self._row(sku, exact, commitment, usage)
         return made
 
     def _tiers(self, sku: str, commitment: str) -> tuple[Price, ...]:
-        return self.book.tiers(self.provider, self.line.service, sku, self.space.region, commitment)
+        return self.book.tiers(self.provider, self.line.service, sku, self.region, commitment)
 
-    def _even(self, sku: str, commitment: str, usage: Any) -> Decimal | None:
-        """Micro-dollars of a unit where every unit costs the same; none where it does not."""
-        line = self.line
-        if line.included or line.minimum or line.increment or (usage.free_tier and line.free):
+    def _even(self, sku: str, commitment: str) -> Decimal | None:
+        """Micro-dollars of a unit where all that are not free cost the same; none otherwise."""
+        if self.line.minimum or self.line.increment:
             return None
         tiers = self._tiers(sku, commitment)
         if len(tiers) != 1 or tiers[0].tier_from or tiers[0].tier_to is not None:
             return None
         return _micros(tiers[0], commitment)
+
+    def _rounded(self, amounts: _Amounts, rates: list[Decimal | None], usage: Any) -> Micros:
+        """Rows of amounts, each times its rate, half to even as a bill rounds its lines.
+
+        A product of floats is a few units of its last place off at most. Where that could matter,
+        because it lies next to a half or is large, decimals decide. Rows without a rate are 0.
+        """
+        line, each = self.line, np.array([float(rate or 0) for rate in rates])[:, None]
+        free = float(line.included + (line.free if usage.free_tier else 0))
+        near = np.maximum(amounts.near - free, 0) * each
+        made = np.rint(np.minimum(near, SURE_BELOW)).astype(np.int64)
+        gross = (amounts.near + free) * each
+        doubtful = np.abs(near - np.floor(near) - 0.5) <= gross * DOUBT
+        doubtful |= gross >= SURE_BELOW
+        for row, column in np.argwhere(doubtful).tolist():
+            quantity = billable(line, amounts.exact(row, column), usage)
+            exact = round(quantity * (rates[row] or 0))
+            made[row, column] = TOO_LARGE if exact >= UNPRICED_MICRO_USD else exact
+        return made
 
     def _row(self, sku: str, amounts: list[Decimal], commitment: str, usage: Any) -> list[int]:
         line, tiers = self.line, self._tiers(sku, commitment)
@@ -291,22 +303,6 @@ class _Rater:
             _tiered(billable(line, amount, usage), tiers, rates) if amount > 0 else 0
             for amount in amounts
         ]
-
-
-def _rounded(amounts: _Amounts, of: npt.NDArray[np.intp], rates: list[Decimal]) -> Micros:
-    """Rows of amounts, each times its rate, half to even as a bill rounds its lines.
-
-    A product of floats is a few units of its last place off at most (three roundings). Where that
-    could matter, because the product lies next to a half or is large, decimals decide.
-    """
-    near = amounts.near[of] * np.array([float(rate) for rate in rates])[:, None]
-    made = np.rint(np.clip(near, 0, SURE_BELOW)).astype(np.int64)
-    doubtful = np.abs(near - np.floor(near) - 0.5) <= near * DOUBT
-    doubtful |= near >= SURE_BELOW
-    for row, column in np.argwhere(doubtful).tolist():
-        exact = round(amounts.exact[of[row], column] * rates[row])
-        made[row, column] = TOO_LARGE if exact >= UNPRICED_MICRO_USD else exact
-    return made
 
 
 def _micros(row: Price, commitment: str) -> Decimal:
