@@ -31,6 +31,8 @@ from seatrial.kernel.demand import (
     Settings,
     Slo,
     Traffic,
+    Uploads,
+    Work,
 )
 from seatrial.kernel.errors import SettingsError
 from seatrial.kernel.runtime import RuntimeSettings
@@ -81,6 +83,8 @@ SECTIONS: dict[str, type[Value]] = {
     "compliance": Compliance,
     "plan": Preferences,
     "llm": Llm,
+    "work": Work,
+    "uploads": Uploads,
     "deploy": DeploySettings,
     "runtime": RuntimeSettings,
     "machine": MachineSettings,
@@ -140,6 +144,8 @@ def interpret(tables: dict[str, Any], text: str, where: str) -> Settings:
             preferences=parts["plan"],
             region=asked.region,
             llm=parts["llm"],
+            work=parts["work"],
+            uploads=parts["uploads"],
         ),
         deploy=parts["deploy"],
         runtime=parts["runtime"],
@@ -289,6 +295,13 @@ def _asked(demand: Demand) -> Checks:
     yield "throttled_percent", 0 <= llm.throttled_percent <= 100, "from 0 to 100"
     yield "timeout_s", 0 < llm.timeout_s <= 3600, "above 0, at most 3600"
     yield "retries", 0 <= llm.retries <= 20, "from 0 to 20"
+    named = not llm.model or re.fullmatch(r"[a-z-]+/[\w.:-]+", llm.model)
+    yield "model", named, 'provider and model, as "bedrock/claude-haiku-4-5"'
+    for key in ("calls_per_day", "input_tokens_call", "output_tokens_call"):
+        yield key, _some(getattr(llm, key)), "a number from 0 up, at most 1e12"
+    for part in (demand.work, demand.uploads):
+        for key, value in asdict(part).items():
+            yield key, _some(value), "a number from 0 up, at most 1e12"
 
 
 def _kept(demand: Demand) -> Checks:
@@ -314,6 +327,10 @@ def _here(settings: Settings) -> Checks:
     dated = machine.cost_usd_month is None or re.fullmatch(DATE, machine.cost_as_of)
     yield "cost_as_of", dated, "the date of cost_usd_month, as 2026-11-21"
     yield "ready_path", settings.app.ready_path.startswith("/"), "a path that starts with /"
+
+
+def _some(given: float | None) -> bool:
+    return given is None or 0 <= given <= 1e12
 
 
 def _weights(given: dict[str, float]) -> bool:

@@ -11,7 +11,7 @@ import math
 import tomllib
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -59,6 +59,16 @@ class ServiceTraits(Value):
     stated: str
 
 
+class BesideTraits(Value):
+    """A component that runs beside: a worker or a scheduler, and the memory of its process."""
+
+    name: str
+    kind: Literal["worker", "scheduler"] = "worker"
+    framework: str
+    memory_mib_worker: float
+    stated: str
+
+
 class FactTraits(Value):
     """Something that is known of the app, under the rule of the profile that would find it."""
 
@@ -82,6 +92,7 @@ class Traits(Value):
     boot_s: float
     routes: tuple[RouteTraits, ...]
     services: tuple[ServiceTraits, ...] = ()
+    beside: tuple[BesideTraits, ...] = ()
     facts: tuple[FactTraits, ...] = ()
     stated: str
 
@@ -137,6 +148,8 @@ def _check(traits: Traits, where: str) -> None:
         "memory_mib_worker": (traits.memory_mib_worker, 0),
         "boot_s": (traits.boot_s, None),
     }
+    for part in traits.beside:
+        numbers[f"{part.name} memory_mib_worker"] = (part.memory_mib_worker, 0)
     for route in traits.routes:
         numbers[f"{route.path} mean_ms"] = (route.mean_ms, 0)
         numbers[f"{route.path} cpu_ms"] = (route.cpu_ms, None)
@@ -197,7 +210,18 @@ def workload(traits: Traits, where: str) -> Workload:
             proof=proof(traits.stated),
         ),
     )  # fmt: skip
-    return Workload(app=traits.name, source_digest=digest(traits), components=(component,))
+    beside = tuple(
+        Component(
+            name=one.name, kind=one.kind, framework=one.framework, entry=one.name, command=(),
+            port=0, measured=Measured(
+                boot_s=traits.boot_s, memory_mib_worker=one.memory_mib_worker,
+                memory_mib_idle=one.memory_mib_worker, machine="stated, not measured",
+                proof=proof(one.stated),
+            ),
+        )
+        for one in traits.beside
+    )  # fmt: skip
+    return Workload(app=traits.name, source_digest=digest(traits), components=(component, *beside))
 
 
 def _endpoint(path: str) -> str:

@@ -14,10 +14,13 @@ from seatrial.kernel.demand import (
     Compliance,
     Demand,
     Event,
+    Llm,
     Preferences,
     RecoveryTargets,
     Slo,
     Traffic,
+    Uploads,
+    Work,
 )
 from seatrial.kernel.platform import (
     BillLine,
@@ -37,6 +40,7 @@ from seatrial.kernel.platform import (
 )
 from seatrial.kernel.workload import (
     Component,
+    ComponentKind,
     Fact,
     Measured,
     Proof,
@@ -111,7 +115,33 @@ def some_workload(chance: random.Random) -> Workload:
         services = [s for s in services if s.kind != "sqlite"]
     if chance.random() < 0.3:
         services.append(Service(kind="redis", env="REDIS_URL", proof=SOURCE))
-    return replace(made, components=(replace(made.web, services=tuple(services)),))
+    if chance.random() < 0.3:
+        services.append(Service(kind="s3", required=chance.random() < 0.3, proof=SOURCE))
+    if chance.random() < 0.3:
+        services.append(Service(kind="llm", provider="v", proof=SOURCE))
+    said = [Fact(rule="upload.accepted", subject="/slow", proof=SOURCE),
+            Fact(rule="llm.model", subject="m1", proof=SOURCE)]  # fmt: skip
+    told = (*made.web.facts, *(fact for fact in said if chance.random() < 0.5))
+    web = replace(made.web, services=tuple(services), facts=told)
+    return replace(made, components=(web, *some_beside(chance)))
+
+
+def some_beside(chance: random.Random) -> list[Component]:
+    """No worker or some, a scheduler or none; measured or not."""
+    kinds: list[ComponentKind] = [
+        "worker" for _ in range(chance.choice((0, 0, 0, 1, 2)))
+    ]  # fmt: skip
+    kinds += ["scheduler"] if chance.random() < 0.15 else []
+    return [
+        Component(
+            name=f"{kind}{number}", kind=kind, framework="celery", entry="app", command=("run",),
+            port=0, measured=None if chance.random() < 0.5 else Measured(
+                boot_s=1.0, memory_mib_worker=chance.choice((90, 900)), memory_mib_idle=90,
+                machine="test", proof=SOURCE,
+            ),
+        )
+        for number, kind in enumerate(kinds)
+    ]  # fmt: skip
 
 
 def some_demand(chance: random.Random) -> Demand:
@@ -144,7 +174,16 @@ def some_demand(chance: random.Random) -> Demand:
             without=chance.choice(((), (), ("p1",))),
         ),
         region=chance.choice(("a-us", "a-us", "a-eu", "b-eu", "us-east-1")),
-    )
+        llm=Llm(
+            model=chance.choice(("", "v/m2", "v/none")),
+            input_tokens_call=chance.choice((None, 900.0)), output_tokens_call=50.0,
+            calls_per_day=chance.choice((None, 1234.5)),
+        ),
+        work=Work(
+            tasks_per_day=chance.choice((None, 50_000.0)), task_s=chance.choice((None, 0.7, 9.0))
+        ),
+        uploads=Uploads(mib=chance.choice((None, 1.5)), kept_days=30.0),
+    )  # fmt: skip
 
 
 def small_catalog(chance: random.Random) -> Catalog:
@@ -173,10 +212,40 @@ def small_catalog(chance: random.Random) -> Catalog:
                             chance.randint(1, 9) * size.vcpu * (2 if deployment[0] == "m" else 1)
                             / 100,
                         ))  # fmt: skip
+    services += (*(storage(p) for p in "ab" if chance.random() < 0.9), LANGUAGE)
+    prices += [row(p, "storage", sku, "*", usd) for p in "ab"
+               for sku, usd in (("gib", 0.02), ("write", 5e-6))]  # fmt: skip
+    prices += [row("llm", "tokens", f"v/{sku}", "*", usd) for sku, usd in
+               (("m1/in", 1e-6), ("m1/out", 5e-6), ("m2/in", 3e-6), ("m2/out", 1e-5))]  # fmt: skip
     return Catalog(
         platforms=platforms, services=services, providers=providers, prices=tuple(prices),
         digest="small",
     )  # fmt: skip
+
+
+def storage(provider: str) -> ManagedService:
+    return ManagedService(
+        id=f"{provider}-object-storage", kind="object-storage", name="files", provider=provider,
+        source="s", as_of=AS_OF, options={"storage_gib": "0", "writes_month": "0"},
+        availability_percent={"*": Sourced(value=99.9, source="s", as_of=AS_OF)},
+        bill=(
+            BillLine(component="files", service="storage", sku="gib", meter="storage_gib"),
+            BillLine(component="files", service="storage", sku="write", meter="writes_month"),
+        ),
+    )  # fmt: skip
+
+
+LANGUAGE = ManagedService(
+    id="llm", kind="llm", name="models", provider="*", source="s", as_of=AS_OF,
+    options={"model": "v/m1", "input_tokens_month": "0", "output_tokens_month": "0"},
+    choices={"model": ("v/m1", "v/m2")},
+    bill=(
+        BillLine(component="language model", service="tokens", sku="{model}/in",
+                 meter="input_tokens_month", provider="llm"),
+        BillLine(component="language model", service="tokens", sku="{model}/out",
+                 meter="output_tokens_month", provider="llm"),
+    ),
+)  # fmt: skip
 
 
 def service(kind: str, provider: str) -> ManagedService:
@@ -243,7 +312,8 @@ def some_platform(name: str, chance: random.Random) -> Platform:
         capabilities=Capabilities(
             autoscaling=chance.random() < 0.6, shared_memory=not functions,
             persistent_disk=chance.random() < 0.5, websockets=True, zones=chance.choice((1, 2, 3)),
-            managed_database=chance.random() < 0.8, arm=chance.random() < 0.2,
+            managed_database=chance.random() < 0.8, background=chance.random() < 0.8,
+            arm=chance.random() < 0.2,
             compliance=chance.choice(((), ("SOC 2",), ("SOC 2", "HIPAA"))),
         ),
         operations=Operations(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from seatrial.assessor.case import Case
+from seatrial.assessor.consumed import metered_of
 from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.profile import Profile, profile_of
 from seatrial.assessor.promise import promise
@@ -36,8 +37,10 @@ class Question(NamedTuple):
 def question(workload: Workload, demand: Demand, catalog: Catalog) -> Question:
     """Prepare the price index and the route loads for `assess`."""
     component = workload.web
+    profile = profile_of(component, demand)
+    metered = metered_of(workload, demand, profile.routes, catalog)
     return Question(
-        workload, component, demand, catalog, PriceBook(catalog), profile_of(component, demand)
+        workload, component, demand, catalog, PriceBook(catalog), replace(profile, metered=metered)
     )
 
 
@@ -51,6 +54,8 @@ def availability_percent(design: Design, platform: Platform, book: PriceBook) ->
     if not levels:
         return None
     for attached in design.attached:
+        if attached.spare:
+            continue
         service = book.service(platform.provider, attached.kind)
         stated = service.availability_percent if service else {}
         options = {**service.options, **attached.options} if service else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -144,7 +144,7 @@ def read_meter(meter: str, design: Design, usage: Usage) -> Decimal:
     return read
 
 
-def read_option(line: BillLine, options: dict[str, str]) -> Decimal:
+def read_option(line: BillLine, options: Mapping[str, str | Decimal]) -> Decimal:
     """What a line of a managed service meters: an amount among its options, hours or months."""
     if line.meter == "hours":
         return HOURS_PER_MONTH

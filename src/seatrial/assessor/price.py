@@ -11,11 +11,13 @@ from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from seatrial.assessor.meters import read_meter, read_option
+from msgspec.structs import replace
+
+from seatrial.assessor.meters import METERS, read_meter, read_option
 from seatrial.assessor.space import Shape
-from seatrial.assessor.usage import Usage
+from seatrial.assessor.usage import Usage, exact, surplus_vcpu_hours
 from seatrial.kernel.assessment import Bill, CostLine, Unpriced
-from seatrial.kernel.design import Attached, Design
+from seatrial.kernel.design import Attached, Beside, Design
 from seatrial.kernel.platform import (
     EVERYWHERE,
     ON_DEMAND,
@@ -25,13 +27,21 @@ from seatrial.kernel.platform import (
     Platform,
     Price,
 )
-from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, term_years
+from seatrial.kernel.units import HOURS_PER_MONTH, micro_usd, plain, term_years
 from seatrial.kernel.units import taken as _taken
 
 Key = tuple[str, str, str, str, str]
 
 taken = lru_cache(maxsize=4096)(_taken)
 """The few commitments of a catalogue are read over and over."""
+
+BUSY_METERS = frozenset({"active_vcpu_seconds", "active_gib_seconds", "active_vcpu_hours"})
+"""Meters that read how long replicas work."""
+
+BESIDE_METERS = frozenset(
+    name for name, meter in METERS.items() if {"size", "load", "replicas"} & {*meter.depends}
+) - {"request_gib_seconds", "secret_requests"}
+"""Meters that read something of replicas that nobody sends requests to."""
 
 RATED_KEPT = 200_000
 """Billed amounts that are remembered, some 100 MB."""
@@ -113,7 +123,10 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
         lines.extend(priced)
         unpriced.extend(missing)
     total = None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
-    return Bill(lines=tuple(lines), unpriced=tuple(unpriced), monthly_usd=total)
+    return Bill(
+        lines=tuple(lines), unpriced=tuple(unpriced),
+        unstated=tuple(unstated(design, platform, book, usage)), monthly_usd=total,
+    )  # fmt: skip
 
 
 def amounts(
@@ -126,6 +139,7 @@ def amounts(
     for line in platform.bill:
         for amount in platform_amounts(line, design, usage):
             yield line.provider or platform.provider, amount
+    yield from beside_amounts(design, platform)
     for attached in design.attached:
         service = book.service(platform.provider, attached.kind)
         if service is None:
@@ -153,6 +167,78 @@ def platform_amounts(line: BillLine, design: Design, usage: Usage) -> list[Amoun
     return made
 
 
+def beside_amounts(design: Design, platform: Platform) -> Iterator[tuple[str, Amount]]:
+    """What the components beside the web one are billed: replicas all month, and what they do.
+
+    What the platform includes is taken off the web component's lines.
+    """
+    for part in design.beside:
+        view, usage = beside_view(design, part, platform)
+        for line in platform.bill:
+            if line.meter in BESIDE_METERS:
+                for amount in platform_amounts(_own(line, part.kind), view, usage):
+                    yield line.provider or platform.provider, amount
+
+
+@lru_cache(maxsize=1024)
+def _own(line: BillLine, component: str) -> BillLine:
+    none = Decimal(0)
+    return replace(line, component=component, included=none, free=none, minimum=none, forgotten="")
+
+
+def beside_view(design: Design, part: Beside, platform: Platform) -> tuple[Design, Usage]:
+    """A component as meters read it: a design of its replicas, and their month."""
+    view = replace(
+        design, size=part.size, vcpu=part.vcpu, memory_mib=part.memory_mib,
+        replicas_min=part.replicas, replicas_max=part.replicas, servers=part.servers,
+        database=None, services=(), beside=(),
+    )  # fmt: skip
+    hours = part.replicas * HOURS_PER_MONTH
+    busy = exact(round(part.busy_hours_month or 0.0, 6))
+    return view, Usage(
+        requests_month=Decimal(1),
+        request_duration_s_mean=busy * 3600,
+        replica_hours_month=hours,
+        surplus_vcpu_hours=surplus_vcpu_hours(view, platform, float(busy / hours), hours),
+    )
+
+
+def unstated(
+    design: Design, platform: Platform, book: PriceBook, usage: Usage
+) -> Iterator[Unpriced]:
+    """Lines of which nobody knows the amount, with the setting that tells it and the unit's price.
+
+    They are amounts of managed services, and what workers are busy for where that is billed.
+    """
+    for part in design.beside:
+        for line in platform.bill:
+            if part.busy_hours_month is None and line.meter in BUSY_METERS:
+                sku, provider = fill(line.sku, design), line.provider or platform.provider
+                yield _unstated(line, part.kind, sku, provider, design, book, "[work]")
+    for attached in design.services:
+        service = book.service(platform.provider, attached.kind)
+        missing = usage.unstated.get(attached.kind, {})
+        for line in service.bill if service else ():
+            if line.meter in missing and line.meter not in attached.options:
+                options = service.options | attached.options if service else {}
+                sku, provider = filled(line.sku, attached.size, options), line.provider
+                provider = provider or (service.provider if service else "")
+                told = missing[line.meter]
+                yield _unstated(line, line.component, sku, provider, design, book, told)
+
+
+def _unstated(
+    line: BillLine, component: str, sku: str, provider: str, design: Design, book: PriceBook,
+    setting: str,
+) -> Unpriced:  # fmt: skip
+    tiers = book.tiers(provider, line.service, sku, design.region, ON_DEMAND)
+    each = f"; each {tiers[0].unit} costs {plain(tiers[0].price_usd)} USD" if tiers else ""
+    return Unpriced(
+        component=component, service=line.service, sku=sku, region=design.region,
+        reason=f"nobody said how much: {setting} in seatrial.toml would{each}",
+    )  # fmt: skip
+
+
 def fill(sku: str, design: Design | Shape) -> str:
     """A platform's sku with the design's size, its family (`t3` of `t3.large`) and processor."""
     if "{" not in sku:
@@ -170,14 +256,26 @@ def service_amounts(
 ) -> list[Amount]:
     """A managed service's line with its size and options filled in."""
     options = service.options | attached.options
-    metered = read_option(line, options)
+    if line.meter in attached.options:
+        metered = read_option(line, options)
+    elif line.meter in usage.unstated.get(service.kind, ()):
+        return []
+    else:
+        amounts = usage.services.get(service.kind, {})
+        metered = read_option(line, {**options, **amounts})
     if metered <= 0:
         return []
-    sku = line.sku.replace("{size}", attached.size)
+    terms = taken(commitment, line.commitments) or ON_DEMAND
+    sku = filled(line.sku, attached.size, options)
+    return [Amount(line, sku, billable(line, metered, usage), terms)]
+
+
+def filled(sku: str, size: str, options: dict[str, str]) -> str:
+    """A managed service's sku with its size and its options."""
+    sku = sku.replace("{size}", size)
     for name, value in options.items():
         sku = sku.replace(f"{{{name}}}", value)
-    terms = taken(commitment, line.commitments) or ON_DEMAND
-    return [Amount(line, sku, billable(line, metered, usage), terms)]
+    return sku
 
 
 def billable(line: BillLine, metered: Decimal, usage: Usage) -> Decimal:

@@ -27,10 +27,24 @@ class RouteLoad(Value):
     response_bytes: float
 
 
+class Metered(Value):
+    """How much a meter of a managed service reads: by the request, and by the month beside.
+
+    `missing` names the setting that would tell an amount that nobody knows.
+    """
+
+    kind: str
+    meter: str
+    per_request: float = 0.0
+    per_month: float = 0.0
+    missing: str = ""
+
+
 class Profile(Value, cache_hash=True):
     """What the model needs of a workload: route loads, worker memory, boot time, and proofs.
 
-    `overhead_ms` is what the path to the app adds to each request, once a trial measured it.
+    `overhead_ms` is what the path to the app adds to each request, once a trial measured it;
+    `metered` what requests use of managed services.
     """
 
     routes: tuple[RouteLoad, ...]
@@ -39,6 +53,7 @@ class Profile(Value, cache_hash=True):
     measured: bool
     proofs: tuple[Proof, ...]
     overhead_ms: float = 0.0
+    metered: tuple[Metered, ...] = ()
 
     @property
     def mean_ms(self) -> float:

@@ -25,6 +25,8 @@ from seatrial.assessor.rules_places import (
 )
 from seatrial.assessor.rules_services import (
     commitment_allowed,
+    component_placed,
+    component_unwritten,
     database_given,
     database_offered,
     database_wanted,
@@ -58,6 +60,16 @@ def priced(case: Case) -> Found | None:
         else "add a price row with its source and date"
     )
     return Found("violated", f"no price is known for {names}", proof, fix)
+
+
+def amounts_stated(case: Case) -> Found | None:
+    """Lines of which nobody knows the amount are told: they come on top of the bill."""
+    if not case.bill.unstated:
+        return None
+    names = ", ".join(dict.fromkeys(f"{u.component} ({u.sku})" for u in case.bill.unstated))
+    sentence = f"not on the bill, because nobody said how much: {names}"
+    proof = Proof(kind="declared", rule="price.unstated", file="seatrial.toml")
+    return Found("risk", sentence, proof, case.bill.unstated[0].reason)
 
 
 def within_budget(case: Case) -> Found | None:
@@ -106,6 +118,7 @@ RULES: dict[str, Rule] = {
     "limit.payload": Rule(payload_fits),
     "limit.replicas": Rule(replicas_allowed, ("most", "replicas")),
     "limit.websockets": Rule(websockets_pass),
+    "component.placed": Rule(component_placed, ("size",)),
     "state.local-database": Rule(local_state, ("database", "services")),
     "state.in-process": Rule(process_state, ("workers", "replicas", "services")),
     "database.offered": Rule(database_offered, ("database", "services")),
@@ -121,10 +134,12 @@ RULES: dict[str, Rule] = {
     "slo.simulated": Rule(simulated),
     "price.known": Rule(priced, ("bill",)),
     "budget.monthly": Rule(within_budget, ("bill",)),
+    "price.unstated": Rule(amounts_stated),
     "service.not-planned": Rule(other_services),
     "evidence.assumed": Rule(measured),
     "start.cold": Rule(cold_start),
     "bundle.offered": Rule(bundle_offered),
+    "bundle.parts": Rule(component_unwritten),
 }
 """The rules in the order in which they are told: what cannot be helped first, money last."""
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from seatrial.assessor.case import Case, Found, catalogue_proof, service_of, settings_proof
+from seatrial.assessor.beside import runs_beside
+from seatrial.assessor.case import (
+    Case,
+    Found,
+    catalogue_proof,
+    service_of,
+    settings_proof,
+    stated,
+)
 from seatrial.assessor.recovery import recoveries
-from seatrial.assessor.services import BOUGHT, PRIVATE, needed
+from seatrial.assessor.services import BOUGHT, NAMED, PRIVATE, background, needed, used
 from seatrial.assessor.waits import spoken
-from seatrial.kernel.platform import ON_DEMAND
+from seatrial.kernel.platform import EVERYWHERE, ON_DEMAND
 from seatrial.kernel.simulation import Recovery
 from seatrial.kernel.workload import Proof
 
@@ -19,11 +27,12 @@ def service_offered(case: Case) -> Found | None:
     if case.platform.kind == "machine":
         return None
     provider = case.platform.provider
-    for kind in needed(case.component):
+    for kind in needed(case.workload):
         sellers = {s.provider for s in case.catalog.services if s.kind == BOUGHT[kind]}
-        if sellers and provider not in sellers:
-            service = service_of(case, kind)
-            assert service is not None, "it is needed because the app names it"
+        if sellers and sellers.isdisjoint((provider, EVERYWHERE)):
+            service = used(case.workload, kind)
+            if kind in NAMED and not service.required:
+                continue
             sentence = f"{provider} offers no {kind}, which the app needs ({service.proof})"
             return Found("violated", sentence, service.proof)
     return None
@@ -73,6 +82,41 @@ def commitment_allowed(case: Case) -> Found | None:
     )
     proof = settings_proof("[preferences] commitments", "commitment.allowed")
     return Found("violated", sentence, proof, "allow it, or pay on demand")
+
+
+def component_placed(case: Case) -> Found | None:
+    """What runs beside the web component has a place on the platform.
+
+    On the owner's machine it runs beside the app.
+    """
+    if case.platform.kind == "machine":
+        return None
+    placed = {part.component for part in case.design.beside}
+    missing = [part for part in background(case.workload) if part.name not in placed]
+    if not missing:
+        return None
+    names = " and ".join(f"{part.name} ({part.framework or part.kind})" for part in missing)
+    if not runs_beside(case.platform):
+        said = stated(case.platform, "background")
+        sentence = f"{names} runs without requests, which {case.platform.name} does not let it"
+        sentence += f" ({said})" if said else ""
+    else:
+        sentence = f"no size of {case.platform.name} holds {names} with its tasks"
+    proof = catalogue_proof(case, "component.placed")
+    return Found("violated", sentence, proof, "a platform that runs workers all day")
+
+
+def component_unwritten(case: Case) -> Found | None:
+    """What the design holds and no bundle writes is told."""
+    if not case.platform.bundled or case.platform.kind == "machine":
+        return None
+    kinds = [a.kind for a in case.design.services if a.kind != "llm"]
+    names = [*(f"the {part.kind} {part.component}" for part in case.design.beside), *kinds]
+    if not names:
+        return None
+    sentence = f"the bundle does not hold {', '.join(names)}, though the bill does"
+    proof = catalogue_proof(case, "bundle.parts")
+    return Found("risk", sentence, proof, "set it up by hand, and give the app its address")
 
 
 def other_services(case: Case) -> Found | None:

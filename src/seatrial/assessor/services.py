@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from seatrial.kernel.workload import Component, Fact, Service, ServiceKind
+from seatrial.kernel.workload import Component, Fact, Service, ServiceKind, Workload
 
 BOUGHT: dict[str, str] = {
     "postgresql": "postgresql",
@@ -13,6 +13,7 @@ BOUGHT: dict[str, str] = {
     "s3": "object-storage",
     "sqs": "queue",
     "elasticsearch": "search",
+    "llm": "llm",
 }
 """What a provider runs for the app, by the kind of the app's service: it stands in the design, on
 the bill, and has to be offered. All other services are reached by an address wherever they are."""
@@ -24,17 +25,39 @@ PRIVATE = frozenset({"postgresql", "mysql", "redis", "search"})
 _UNLESS = re.compile(r"\bunless (\w+) is set\b")
 
 
-def needed(component: Component) -> tuple[ServiceKind, ...]:
-    """The kinds of bought services that the app needs, each once: those it does not run without,
-    and those without which it keeps in one process what all have to see."""
+NAMED = frozenset({"s3", "llm"})
+"""Services that are billed by use alone: an app that knows one gets it, needed or not."""
+
+
+def needed(workload: Workload) -> tuple[ServiceKind, ...]:
+    """The kinds of bought services that the app gets, each once: those it does not run without,
+    those without which it keeps in one process what all have to see, and those billed by use."""
+    web = workload.web
     return tuple(
         dict.fromkeys(
             s.kind
-            for s in component.services
+            for part in (web, *background(workload))
+            for s in part.services
             if s.kind in BOUGHT
-            and (s.required or any(keeps_instead(s, fact) for fact in component.facts))
+            and (
+                s.required
+                or s.kind in NAMED
+                or (part is web and any(keeps_instead(s, fact) for fact in part.facts))
+            )
         )
     )
+
+
+def used(workload: Workload, kind: ServiceKind) -> Service:
+    """The first service of a kind that a component names; of the web component if it does."""
+    return next(
+        s for part in (workload.web, *background(workload)) for s in part.services if s.kind == kind
+    )
+
+
+def background(workload: Workload) -> tuple[Component, ...]:
+    """The components that run beside the one that answers requests."""
+    return tuple(part for part in workload.components if part.kind in ("worker", "scheduler"))
 
 
 def keeps_instead(service: Service, fact: Fact) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Literal, NamedTuple
 
-from seatrial.kernel.design import THREADS, Attached, Database, Design
+from seatrial.kernel.design import THREADS, Attached, Beside, Database, Design
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import (
     EVERYWHERE,
@@ -61,7 +61,7 @@ class Space(Value):
 
     A slot holds the alternatives of one managed service, none among them where the app can do
     without. An index into a space has one number per axis: shape, count, commitment, database,
-    then one per slot.
+    then one per slot. `beside` are the other components, by the processor of the shape.
     """
 
     platform: Platform
@@ -71,6 +71,7 @@ class Space(Value):
     commitments: tuple[str, ...] = (ON_DEMAND,)
     databases: tuple[Database | None, ...] = (None,)
     slots: tuple[tuple[Attached | None, ...], ...] = ()
+    beside: dict[Arch, tuple[Beside, ...]] = {}
 
     def __post_init__(self) -> None:
         choices = (self.shapes, self.counts, self.commitments, self.databases, *self.slots)
@@ -105,6 +106,7 @@ class Space(Value):
             commitment=self.commitments[index[COMMITMENT]],
             database=self.databases[index[DATABASE]],
             services=tuple(filter(None, chosen)),
+            beside=self.beside.get(shape.arch, ()),
         )
 
 
@@ -117,6 +119,7 @@ def shaped(
     commitment: str = ON_DEMAND,
     database: Database | None = None,
     services: tuple[Attached, ...] = (),
+    beside: tuple[Beside, ...] = (),
 ) -> Design:
     """The design of so many replicas of a shape."""
     return Design(
@@ -134,6 +137,7 @@ def shaped(
         commitment=commitment,
         database=database,
         services=services,
+        beside=beside,
     )
 
 

@@ -29,12 +29,13 @@ from seatrial.assessor.meters import METERS
 from seatrial.assessor.price import (
     Amount,
     PriceBook,
+    beside_amounts,
     bill_amount,
     platform_amounts,
     price,
     service_amounts,
 )
-from seatrial.assessor.space import COMMITMENT, DATABASE, REPLICAS, SIZE, SLOTS, Index, Space
+from seatrial.assessor.space import COMMITMENT, DATABASE, REPLICAS, SIZE, SLOTS, Arch, Index, Space
 from seatrial.assessor.usage import Choice, Usage
 from seatrial.kernel.design import Attached, Database, Design
 from seatrial.kernel.errors import InputError
@@ -87,6 +88,7 @@ def tables(
             (_axes_of(line, space), lined(line, space, book, columns, _axes_of(line, space)))
             for line in space.platform.bill
         ]
+    worked += _beside(space, book)
     for axes, billed in _billed(space, book, columns is None):
         seen: Seen = {}
         values = []
@@ -117,6 +119,24 @@ def tables(
     done = Tables(space, summed)
     _prove(done, book, usage)
     return done
+
+
+def _beside(space: Space, book: PriceBook) -> list[tuple[Axes, Micros]]:
+    """What the components beside the web one add: they follow the processor and the terms."""
+    if not any(space.beside.values()):
+        return []
+    archs = [shape.arch for shape in space.shapes]
+    made: dict[Arch, list[int]] = {}
+    for arch in dict.fromkeys(archs):
+        designs = [space.design((archs.index(arch), 0, number, *(0,) * (len(space.axes) - 3)))
+                   for number in range(len(space.commitments))]  # fmt: skip
+        made[arch] = [
+            _micro_usd(list(beside_amounts(one, space.platform)), space, book, {})
+            for one in designs
+        ]
+    wide = [len(archs), 1, len(space.commitments), *(1 for _ in space.axes[DATABASE:])]
+    table = np.array([made[arch] for arch in archs], dtype=np.int64).reshape(wide)
+    return [((SIZE, COMMITMENT), table)]
 
 
 def _indexes(space: Space, axes: Axes) -> Iterator[Index]:

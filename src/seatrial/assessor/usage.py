@@ -93,7 +93,8 @@ class Usage(Value):
     platform keeps warm, `endpoints` private endpoints times zones, `extra_disk_gib` what a replica
     asks for beyond the disk that comes with it. `cpu_utilisation` is the mean busy share of the
     processors, `surplus_vcpu_hours` what burstable servers work above their baseline. `free_tier`
-    takes off what an account gets free.
+    takes off what an account gets free. `services` are amounts by the kind of a managed service
+    and its meter; `unstated` names the setting that would tell one that nobody knows.
     """
 
     requests_month: Decimal = Decimal(0)
@@ -127,6 +128,8 @@ class Usage(Value):
     build_minutes_month: Decimal = Decimal(0)
     seats: int = 1
     free_tier: bool = False
+    services: dict[str, dict[str, Decimal]] = {}
+    unstated: dict[str, dict[str, str]] = {}
 
 
 def usage_of(
@@ -150,6 +153,7 @@ def usage_of(
     busy = utilisation(demand, profile, design, hours)
     servers = hours if design.servers else None
     scaled = hours - design.replicas_min * HOURS_PER_MONTH if design.servers else Decimal(0)
+    consumed = _consumed(profile, day)
     return Usage(
         requests_month=month.requests,
         request_duration_s_mean=duration_s(profile, design.vcpu),
@@ -167,6 +171,8 @@ def usage_of(
         secrets=secrets,
         secret_requests_month=secrets * design.replicas_max * DEPLOYS_PER_MONTH,
         alarms=ALARMS + DATABASE_ALARMS * (design.database is not None),
+        services=consumed.amounts,
+        unstated=consumed.missing,
     )
 
 
@@ -190,6 +196,24 @@ def _served(requests_day: float, response_bytes: float) -> _Served:
         requests * body / BYTES_PER_GIB * CROSS_ZONE_SHARE * CROSS_ZONE_ENDS,
         requests * LOG_BYTES_PER_REQUEST / BYTES_PER_GIB,
     )  # fmt: skip
+
+
+class _Consumed(NamedTuple):  # of managed services, by kind and meter
+    amounts: dict[str, dict[str, Decimal]]
+    missing: dict[str, dict[str, str]]
+
+
+@lru_cache(maxsize=1024)
+def _consumed(profile: Profile, requests_day: float) -> _Consumed:
+    found = _Consumed({}, {})
+    requests = exact(requests_day) * DAYS_PER_MONTH
+    for one in profile.metered:
+        if one.missing:
+            found.missing.setdefault(one.kind, {})[one.meter] = one.missing
+        else:
+            amount = exact(one.per_request) * requests + exact(one.per_month)
+            found.amounts.setdefault(one.kind, {})[one.meter] = amount
+    return found
 
 
 @lru_cache(maxsize=1024)

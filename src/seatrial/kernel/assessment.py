@@ -35,7 +35,7 @@ class CostLine(Value):
 
 
 class Unpriced(Value):
-    """A line whose price is not known; the design's total is then not known either."""
+    """A line that has no amount in USD, and why: its price is not known, or how much is used."""
 
     component: str
     service: str
@@ -47,11 +47,13 @@ class Unpriced(Value):
 class Bill(Value):
     """The priced lines of a design, and those that could not be priced.
 
-    `monthly_usd` is none as long as anything is unpriced.
+    `monthly_usd` is none as long as anything is unpriced. `unstated` are lines of which nobody
+    said how much is used: whatever they come to is on top of `monthly_usd`.
     """
 
     lines: tuple[CostLine, ...]
     unpriced: tuple[Unpriced, ...] = ()
+    unstated: tuple[Unpriced, ...] = ()
     monthly_usd: Decimal | None
 
 

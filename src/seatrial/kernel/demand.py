@@ -122,20 +122,50 @@ class Preferences(Value):
 
 
 class Llm(Value):
-    """What the language models that the app calls do to it, and what it does about that.
+    """What the language models that the app calls do to it, what it does about that, and its use.
 
     A call is refused with `throttled_percent`, as rate limits do, and given up after `timeout_s`;
     it is asked again up to `retries` times. Then a `fallback` answers, or the request fails.
+
+    `model` is one of the catalogue, as `bedrock/claude-haiku-4-5`; empty: the one that the source
+    names. `calls_per_day` none: one for each request of a route that calls a model. The tokens of
+    a mean call are none where nobody knows them.
     """
 
     throttled_percent: float = 0.0
     timeout_s: float = 60.0
     retries: int = 0
     fallback: bool = False
+    model: str = ""
+    calls_per_day: float | None = None
+    input_tokens_call: float | None = None
+    output_tokens_call: float | None = None
+
+
+class Work(Value):
+    """What workers do of an average day: tasks, and the mean seconds of one in its process.
+
+    They come as the requests do over the day. None: not known.
+    """
+
+    tasks_per_day: float | None = None
+    task_s: float | None = None
+
+
+class Uploads(Value):
+    """Files that visitors send and that are kept in object storage.
+
+    `per_day` none: one for each request of a route that takes files. `mib` is the mean size of
+    one, `kept_days` how long it stays; none: not known.
+    """
+
+    per_day: float | None = None
+    mib: float | None = None
+    kept_days: float | None = None
 
 
 class Demand(Value):
-    """Traffic, SLO, budget, recovery and compliance, and how its language models behave.
+    """Traffic, SLO, budget, recovery and compliance; language models, workers and uploads.
 
     `region` is the region, of any provider, nearest to the users.
     """
@@ -148,6 +178,8 @@ class Demand(Value):
     preferences: Preferences = Preferences()
     region: str = "us-east-1"
     llm: Llm = Llm()
+    work: Work = Work()
+    uploads: Uploads = Uploads()
 
 
 class AppSettings(Value):

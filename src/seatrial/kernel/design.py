@@ -14,12 +14,14 @@ THREADS = 8
 class Attached(Value):
     """A managed service the design uses, by kind, with its size and what is said of its options.
 
-    Options that are not given keep the default of the catalogue's service.
+    Options that are not given keep the default of the catalogue's service. Without one that is
+    `spare` the app still answers, so its availability does not count.
     """
 
     kind: str
     size: str = ""
     options: dict[str, str] = {}
+    spare: bool = False
 
 
 class Database(Value):
@@ -39,13 +41,32 @@ class Database(Value):
         return Attached(kind="postgresql", size=self.instance, options=options)
 
 
+class Beside(Value):
+    """A component that runs beside the one that answers requests: a worker, a scheduler.
+
+    `replicas` of `size` run all month, each with `vcpu` and `memory_mib`; `servers` are bought for
+    them where servers are bought. `busy_hours_month` are the hours in which they work on tasks,
+    all together; none where nobody said how much there is to do.
+    """
+
+    component: str
+    kind: Literal["worker", "scheduler"]
+    size: str
+    vcpu: float
+    memory_mib: int
+    replicas: int = 1
+    servers: int = 0
+    busy_hours_month: float | None = None
+
+
 class Design(Value):
     """Platform, region, size, replicas, process model and data services.
 
     `vcpu` and `memory_mib` are what ONE replica gets; `size` is the name under which it is
     bought (a task size, an instance type). `replicas_min` run all day, `replicas_max` at most.
     `servers` counts the machines bought where replicas share machines, else 0. `commitment` is
-    what the replicas that run all day are bought under; those above them are on demand.
+    what the replicas that run all day are bought under; those above them are on demand. `beside`
+    are the app's other components, bought under the same terms.
     """
 
     platform: str
@@ -61,6 +82,7 @@ class Design(Value):
     arch: Literal["x86_64", "arm64"] = "x86_64"
     database: Database | None = None
     services: tuple[Attached, ...] = ()
+    beside: tuple[Beside, ...] = ()
     commitment: str = ON_DEMAND
 
     @property
@@ -88,6 +110,8 @@ class Design(Value):
         for service in self.services:
             name += f"+{service.kind}" + (f":{service.size}" if service.size else "")
             name += "".join(f",{key}={value}" for key, value in sorted(service.options.items()))
+        for part in self.beside:
+            name += f"+{part.component}:{part.size}x{part.replicas}"
         if self.arch != "x86_64":
             name += f"/{self.arch}"
         if self.commitment != ON_DEMAND:

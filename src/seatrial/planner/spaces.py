@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question
+from seatrial.assessor.beside import beside_of
+from seatrial.assessor.language import model_of
 from seatrial.assessor.price import PriceBook, bill_amount, service_amounts
 from seatrial.assessor.rules_limits import MEMORY_HEADROOM, RUNTIME_MIB, memory_needed_mib
-from seatrial.assessor.services import BOUGHT, needed
+from seatrial.assessor.services import BOUGHT, needed, used
 from seatrial.assessor.space import (
+    Arch,
     Commitments,
     Count,
     Shape,
@@ -21,9 +24,10 @@ from seatrial.assessor.space import (
     shapes_of,
 )
 from seatrial.assessor.usage import Usage
-from seatrial.kernel.design import THREADS, Attached, Database
+from seatrial.kernel.design import THREADS, Attached, Beside, Database
 from seatrial.kernel.platform import ON_DEMAND, ManagedService, Platform, Size
 from seatrial.kernel.units import taken
+from seatrial.kernel.workload import ServiceKind
 
 FIXED = (*range(1, 17), 20, 24, 32, 48, 64)
 RANGES = (
@@ -73,10 +77,9 @@ class _Offer:
     def __init__(self, asked: Question, provider: str, region: str) -> None:
         self.book, self.provider, self.region = asked.book, provider, region
         self.databases = self._databases(asked)
-        self.slots = tuple(
-            self._alternatives(kind) for kind in needed(asked.component) if kind != "postgresql"
-        )
-        kinds = [kind for kind in needed(asked.component) if BOUGHT[kind] != "postgresql"]
+        wanted = needed(asked.workload)
+        kinds: list[ServiceKind] = [kind for kind in wanted if kind != "postgresql"]
+        self.slots = tuple(self._alternatives(asked, kind) for kind in kinds)
         if any(self.databases):
             kinds.append("postgresql")
         self.services = [
@@ -86,24 +89,26 @@ class _Offer:
 
     def _databases(self, asked: Question) -> tuple[Database | None, ...]:
         """None where the app can do without; then the cheapest sizes, alone and with a standby."""
-        used = next((s for s in asked.component.services if s.kind == "postgresql"), None)
-        if used is None:
+        wanted = next((s for s in asked.component.services if s.kind == "postgresql"), None)
+        if wanted is None:
             return (None,)
         service = self.book.service(self.provider, "postgresql")
         found = [] if service is None else [
             Database(instance=a.size, multi_az=a.options["deployment"] == "multi-az")
             for a in self._sized(service, DATABASE_MIB)
         ]  # fmt: skip
-        return (*(() if used.required and found else (None,)), *found)
+        return (*(() if wanted.required and found else (None,)), *found)
 
-    def _alternatives(self, kind: str) -> tuple[Attached | None, ...]:
+    def _alternatives(self, asked: Question, kind: ServiceKind) -> tuple[Attached | None, ...]:
         """The choices of one service that the app cannot do without; none where none is sold."""
+        if kind == "llm":
+            return (_language_model(asked),)
         service = self.book.service(self.provider, BOUGHT[kind])
         if service is None:
             return (None,)
         if not service.sizes:
-            options = {"storage_gib": "10"} if "storage_gib" in service.options else {}
-            return (Attached(kind=service.kind, options=options),)
+            spare = not used(asked.workload, kind).required
+            return (Attached(kind=service.kind, spare=spare),)
         found = self._sized(service, SERVICE_MIB.get(service.kind, (2048,)))
         return tuple(found) or (None,)
 
@@ -129,6 +134,12 @@ class _Offer:
         return list({(a.size, *a.options.values()): a for a in found}.values())
 
 
+def _language_model(asked: Question) -> Attached:
+    """The model that the app calls, from any provider: it costs the same wherever the app runs."""
+    model = model_of(asked.workload.components, asked.demand.llm, asked.catalog)
+    return Attached(kind="llm", options={"model": model})
+
+
 def _priced(one: Attached, service: ManagedService, region: str, book: PriceBook) -> bool:
     return not any(
         bill_amount(amount, line.provider or service.provider, region, book)[1]
@@ -141,25 +152,40 @@ def _own(asked: Question, platform: Platform, machine: Size) -> Space:
     """What the user owns: replicas of what this machine gives one, with its own services."""
     own = replace(platform, sizes=(machine,))
     (region,) = regions_of(asked.catalog, platform)
+    models = "llm" in needed(asked.workload)
     return Space(
         platform=own,
         region=region,
         shapes=shapes_of(own, "x86_64"),
         counts=counts_of(own, tuple(range(1, HERE_MAX + 1))),
+        slots=((_language_model(asked),),) if models else (),
+        beside={} if own.kind == "machine" else _beside(asked, own, {"x86_64"}),
     )
+
+
+def _beside(
+    asked: Question, platform: Platform, archs: set[Arch]
+) -> dict[Arch, tuple[Beside, ...]]:
+    memory = asked.profile.memory_mib_worker
+    return {
+        arch: beside_of(asked.workload, asked.demand, memory, platform, arch)
+        for arch in sorted(archs)
+    }
 
 
 def _space(
     asked: Question, platform: Platform, region: str, offer: _Offer, sold: Commitments
 ) -> Space:
+    shapes = _shapes(asked, platform)
     return Space(
         platform=platform,
         region=region,
-        shapes=_shapes(asked, platform),
+        shapes=shapes,
         counts=_counts(platform),
         commitments=_commitments(asked, platform, region, offer, sold),
         databases=offer.databases,
         slots=offer.slots,
+        beside=_beside(asked, platform, {shape.arch for shape in shapes}),
     )
 
 

@@ -108,6 +108,9 @@ def _month(chosen: Assessment, refs: References) -> Cell:
     text = f"{money(cost)} a month"
     if largest and cost:
         text += f", most of it for {joined(largest)}" if len(sums) > 2 else ""
+    if bill.unstated:
+        names = dict.fromkeys(line.component for line in bill.unstated)
+        text += f", and on top what nobody has stated: {joined(names)}"
     made = chosen.simulation
     if made is not None and made.cost_usd_month.low is not None:
         text += f"; simulated {estimate(made.cost_usd_month, whole_money)}"

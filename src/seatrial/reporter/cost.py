@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from seatrial.kernel.assessment import Assessment, Bill, CostLine
+from seatrial.kernel.assessment import Assessment, Bill, CostLine, Unpriced
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.quote import BreakEven
 from seatrial.reporter.charts.every import CURVES_SHOWN
@@ -65,7 +65,8 @@ def bill(plan: Plan, refs: References, charts: Iterable[str]) -> Section:
 def _of_chosen(chosen: Assessment, refs: References) -> list[Block]:
     blocks: list[Block] = []
     if chosen.bill.unpriced:
-        blocks += [_unpriced_notice(chosen), _unpriced(chosen)]
+        caption = "What could not be priced"
+        blocks += [_unpriced_notice(chosen), _without(caption, chosen.bill.unpriced)]
     if chosen.bill.lines:
         text = f"{sentence_case(priced_between(chosen.bill))}. A month is 730 hours. "
         text += "Prices are list prices in USD without tax."
@@ -78,6 +79,9 @@ def _of_chosen(chosen: Assessment, refs: References) -> list[Block]:
             said.append(Cell(text=ran, refs=simulation_refs(refs, chosen)))
         blocks.append(Text(sentences=tuple(said)))
     blocks.append(_lines(chosen, refs))
+    if chosen.bill.unstated:
+        caption = "On top of this bill, as nobody said how much of it is used"
+        blocks.append(_without(caption, chosen.bill.unstated))
     forgotten = [line for line in chosen.bill.lines if line.forgotten]
     if forgotten:
         blocks.append(_forgotten(forgotten, refs))
@@ -230,9 +234,9 @@ def _unpriced_notice(chosen: Assessment) -> Notice:
     return Notice(tone="warn", sentence=Cell(text=text))
 
 
-def _unpriced(chosen: Assessment) -> Table:
+def _without(caption: str, lines: Iterable[Unpriced]) -> Table:
     return Table(
-        caption="What could not be priced",
+        caption=caption,
         columns=(
             Column(label="Component"),
             Column(label="Service and SKU", wide=True),
@@ -246,6 +250,6 @@ def _unpriced(chosen: Assessment) -> Table:
                 Cell(text=line.region),
                 Cell(text=line.reason),
             )
-            for line in chosen.bill.unpriced
+            for line in lines
         ),
     )

@@ -132,6 +132,8 @@ def _cost_card(plan: Plan, chosen: Assessment, refs: References) -> Card:
     note = "no budget given" if limit is None else f"of {money(limit)} budget"
     if cost is None:
         note = f"{count(len(chosen.bill.unpriced), 'line')} without a price"
+    elif chosen.bill.unstated:
+        note += f"; {count(len(chosen.bill.unstated), 'line')} without an amount on top"
     return Card(
         label="Cost a month",
         figure=money(cost),

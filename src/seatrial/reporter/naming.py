@@ -39,7 +39,13 @@ def describe(design: Design) -> str:
         parts.append(
             f"PostgreSQL {design.database.instance} with {design.database.storage_gib} GiB{standby}"
         )
-    parts += [" ".join(part for part in (one.kind, one.size) if part) for one in design.services]
+    parts += [
+        f"{one.kind} {one.component}: {count(one.replicas, 'replica')} of {number(one.vcpu)} vCPU "
+        f"and {memory(one.memory_mib)}"
+        for one in design.beside
+    ]
+    parts += [" ".join(part for part in (one.kind, one.size) if part)
+              for one in design.services if one.kind != "llm"]  # fmt: skip
     if design.commitment != ON_DEMAND:
         parts.append(f"bought as {design.commitment}")
     return "; ".join(parts)

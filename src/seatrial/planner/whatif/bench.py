@@ -292,7 +292,9 @@ class Bench:
         if key not in self._parts:
             platform = self.asked.catalog.platform(design.platform)
             alike = tuple(line for line in platform.bill if not METERS[line.meter].depends)
-            bare = replace(design, database=None, services=())
+            # What has no sizes is the same in all designs, and grows with the requests.
+            same = tuple(one for one in design.services if not one.size)
+            bare = replace(design, database=None, services=same, beside=())
             self._parts[key] = self._bill(bare, replace(platform, bill=alike), requests_day)
         return self._parts[key]
 

@@ -195,13 +195,16 @@ def _replicas(chosen: Assessment, top: float) -> list[Spec]:
 
 def _services(workload: Workload, chosen: Assessment) -> list[tuple[str, str, str]]:
     found = []
-    for one in chosen.design.attached[:4]:
+    for part in chosen.design.beside[:2]:
+        found.append((f"{part.kind} {part.component}", f"{part.replicas} of {part.size}", "data"))
+    held = [one for one in chosen.design.attached if one.kind != "llm"]
+    for one in held[:4]:
         standby = one.options.get("deployment") == "multi-az"
         storage = one.options.get("storage_gib")
         parts = [one.size, f"{storage} GiB" if storage else "", "standby" if standby else ""]
         detail = ", ".join(part for part in parts if part)
         found.append((KINDS.get(one.kind, one.kind), detail, "data"))
-    kinds = {one.kind for one in chosen.design.attached}
+    kinds = {one.kind for one in held}
     outside = {
         (service.provider or KINDS[service.kind]): service.kind
         for component in workload.components

@@ -1,0 +1,75 @@
+"""Components beside the one that answers requests: how many replicas of which size each gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from seatrial.assessor.promise import SCALING_TARGET
+from seatrial.assessor.rules_limits import memory_needed_mib
+from seatrial.assessor.services import background
+from seatrial.kernel.demand import Demand
+from seatrial.kernel.design import Beside
+from seatrial.kernel.platform import Platform, Size
+from seatrial.kernel.units import HOURS_PER_MONTH
+from seatrial.kernel.workload import Component, Workload
+
+
+def beside_of(
+    workload: Workload, demand: Demand, memory_mib_web: float, platform: Platform, arch: str
+) -> tuple[Beside, ...]:
+    """The app's other components on a platform, on the processor of the one that answers.
+
+    Each has the smallest size that holds a process for each of its processors, since the queue
+    waits for none of them; and of that as many replicas as the busiest hour's tasks keep busy for
+    60 % of it. Where nobody said how many tasks there are it is one. A scheduler is one process,
+    always. What a component needs is measured, or taken as what the web component's worker needs,
+    as it loads the same code. One that no size holds is left out; a rule tells.
+    """
+    if not runs_beside(platform):
+        return ()
+    parts = background(workload)
+    workers = sum(part.kind == "worker" for part in parts)
+    sizes = sorted(
+        (s for s in platform.sizes if not s.gpus and s.arch in (None, arch)),
+        key=lambda s: (s.memory_mib, s.vcpu, s.name),
+    )
+    placed = (_placed(part, demand, memory_mib_web, workers, platform, sizes) for part in parts)
+    return tuple(part for part in placed if part is not None)
+
+
+def runs_beside(platform: Platform) -> bool:
+    """Whether the platform keeps a process running to which nobody sends requests."""
+    return platform.kind != "functions" and platform.capabilities.background
+
+
+def _placed(
+    part: Component, demand: Demand, memory_mib_web: float, workers: int, platform: Platform,
+    sizes: Iterable[Size],
+) -> Beside | None:  # fmt: skip
+    memory = part.measured.memory_mib_worker if part.measured else memory_mib_web
+    tasks, each_s = demand.work.tasks_per_day, demand.work.task_s
+    scheduler = part.kind == "scheduler"
+    known = tasks is not None and each_s is not None and not scheduler
+    # Seconds of work in a second, of all replicas together: of the mean hour, and of the busiest.
+    mean = (tasks or 0.0) * (each_s or 0.0) / 86_400 / workers if known else 0.0
+    weights = demand.traffic.hourly_weights
+    most = mean * max(weights) / (sum(weights) / len(weights))
+    limit = platform.limits.replicas_max
+    for size in sizes:
+        processes = 1 if scheduler else max(1, int(size.vcpu))
+        if memory_needed_mib(processes, memory) > size.memory_mib:
+            continue
+        carries = min(size.vcpu, processes) * SCALING_TARGET
+        replicas = max(1, math.ceil(most / carries))
+        if (limit is not None and replicas > limit.value) or 0 < size.replicas_max < replicas:
+            continue
+        busy = mean / min(size.vcpu, processes) * float(HOURS_PER_MONTH)
+        return Beside(
+            component=part.name, kind="scheduler" if scheduler else "worker", size=size.name,
+            vcpu=size.vcpu, memory_mib=size.memory_mib, replicas=replicas,
+            servers=replicas if platform.kind == "servers" else 0,
+            # A scheduler only looks at the clock.
+            busy_hours_month=0.0 if scheduler else busy if known else None,
+        )  # fmt: skip
+    return None
