@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial import pricing, rehearsal, traits
 from seatrial.assessor.assess import Question
@@ -17,6 +18,9 @@ from seatrial.kernel.workload import Workload
 from seatrial.planner.plan import plan
 from seatrial.reporter.report import report
 from seatrial.trials.machine import describe
+
+if TYPE_CHECKING:
+    from seatrial.assessor.simulate.run import Served
 
 SEED = 1
 
@@ -33,16 +37,21 @@ def decided(
 ) -> Plan:
     """Where the app should run; the best designs are simulated. Same arguments, same bytes."""
 
+    # Later rounds have designs of the same fleets.
+    served: Served = {}
+    longer: Served = {}
+
     def simulate(asked: Question, designs: Sequence[Design]) -> tuple[Simulation, ...]:
         tell("simulating the best; the first time the simulator is compiled")
         # The compiler of the simulator's kernels: only who simulates waits for it.
         from seatrial.assessor.simulate.run import finalists
 
-        told = list(finalists(asked, designs, SEED, requests=REQUESTS))
+        told = list(finalists(asked, designs, SEED, requests=REQUESTS, served=served))
         close = [at for at, one in enumerate(told) if undecided(asked, one)]
         if close:
             tell("simulating longer what is close to its targets")
-            again = finalists(asked, [designs[at] for at in close], SEED)
+            some = [designs[at] for at in close]
+            again = finalists(asked, some, SEED, served=longer)
             for at, one in zip(close, again, strict=True):
                 told[at] = one
         return tuple(told)

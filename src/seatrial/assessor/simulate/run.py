@@ -58,6 +58,10 @@ served the same requests."""
 MONTHS = 12
 
 
+Served = dict[Fleet, tuple[YearOutlook, Week]]
+"""The year and the first week of fleets."""
+
+
 class Screened(NamedTuple):
     """What the fluid year says of a design: a first look, without an interval.
 
@@ -87,22 +91,26 @@ def simulate(
 def finalists(
     asked: Question, designs: Sequence[Design], seed: int = 1, arrivals: Arrivals | None = None,
     *, requests: int = MANY_REQUESTS, threads: int | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None, served: Served | None = None,
 ) -> tuple[Simulation, ...]:  # fmt: skip
     """As `simulate`, for many designs on the same windows, of `requests` that count in each.
 
     Fewer requests are faster and give wider intervals. The same arguments give the same bits on any
-    number of threads; a design's do not depend on the other designs.
+    number of threads; a design's do not depend on the other designs. `served` has what was
+    simulated before under the same other arguments, and gets what is simulated now.
     """
-    given = _given(asked, designs, arrivals)
-    outlooks = year(given.arrivals, given.laws, given.fleets, seed)
-    tell(f"fluid year of {len(designs)} designs done")
+    given, known = _given(asked, designs, arrivals), {} if served is None else served
+    # Designs that differ in what is bought, and not in what serves, are one fleet.
+    fleets = [fleet for fleet in dict.fromkeys(given.fleets) if fleet not in known]
+    outlooks = year(given.arrivals, given.laws, fleets, seed)
+    tell(f"fluid year of {len(fleets)} fleets done")
     found = weeks(
-        given.arrivals, given.laws, given.fleets, outlooks, seed,
+        given.arrivals, given.laws, fleets, outlooks, seed,
         requests=requests, threads=threads, tell=tell,
     )  # fmt: skip
-    each = zip(designs, given.fleets, outlooks, found, strict=True)
-    return tuple(_simulation(asked, given, *one, seed=seed) for one in each)
+    known.update(zip(fleets, zip(outlooks, found, strict=True), strict=True))
+    each = zip(designs, given.fleets, strict=True)
+    return tuple(_simulation(asked, given, *one, *known[one[1]], seed=seed) for one in each)
 
 
 def screened(
