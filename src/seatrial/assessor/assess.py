@@ -72,12 +72,17 @@ def assess(asked: Question, design: Design, rate_rps: float | None = None) -> As
     platform = asked.catalog.platform(design.platform)
     usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
     bill = price(design, platform, asked.book, usage)
+    case = asked_case(asked, design, bill, rate_rps)
+    return Assessment(design=design, bill=bill, promise=case.promise, findings=check(case))
+
+
+def asked_case(asked: Question, design: Design, bill: Bill, rate_rps: float | None = None) -> Case:
+    """The case of a design with its promise at `rate_rps` (default: the busiest of the week)."""
+    platform = asked.catalog.platform(design.platform)
     rate = busiest_rps(asked.demand.traffic) if rate_rps is None else rate_rps
-    told = promise(
-        asked.profile, design, platform, rate, availability_percent(design, platform, asked.book)
-    )
-    findings = check(case_of(asked, design, platform, bill, told))
-    return Assessment(design=design, bill=bill, promise=told, findings=findings)
+    level = availability_percent(design, platform, asked.book)
+    told = promise(asked.profile, design, platform, rate, level)
+    return case_of(asked, design, platform, bill, told)
 
 
 def case_of(asked: Question, design: Design, platform: Platform, bill: Bill, told: Promise) -> Case:

@@ -172,6 +172,12 @@ def check(case: Case, steady: dict[str, Finding | None] | None = None) -> tuple[
     return tuple(one for one in found if one is not None)
 
 
+def found_by(case: Case, rules: Iterable[str]) -> tuple[Finding, ...]:
+    """The findings of some rules."""
+    found = (_found(rule, case, case.design.id) for rule in rules)
+    return tuple(one for one in found if one is not None)
+
+
 def broken(case: Case, rules: Iterable[str]) -> bool:
     """Whether any of some rules is violated."""
     found = (RULES[rule].read(case) for rule in rules)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from decimal import Decimal
 from typing import NamedTuple
 
-from seatrial.assessor.assess import Question, assess, availability_percent
+from seatrial.assessor.assess import Question, asked_case, assess, availability_percent
+from seatrial.assessor.rules import found_by
 from seatrial.assessor.space import DATABASE, Index, Space
-from seatrial.kernel.assessment import Assessment
+from seatrial.kernel.assessment import Assessment, Bill
 from seatrial.kernel.plan import Rejected
 from seatrial.kernel.units import usd
 from seatrial.planner.rank import nearness
@@ -38,7 +40,10 @@ class _Joined(NamedTuple):
 
 
 class Refusals:
-    """All groups, joined by platform and rules; what is told of one is what `assess` says."""
+    """All groups, joined by platform and rules; what is told of one is what `assess` says.
+
+    Of a group whose cost is known only the rules that it violates are asked again.
+    """
 
     def __init__(self, asked: Question, groups: list[tuple[Space, list[Group]]]) -> None:
         self._asked = asked
@@ -75,19 +80,27 @@ class Refusals:
         return tuple(self._line(platform, rules, joined) for (platform, rules), joined in lines)
 
     def _line(self, platform: str, rules: tuple[str, ...], joined: _Joined) -> Rejected:
-        nearest = self._assessed(joined)
-        reasons = nearest.violations
-        assert tuple(reason.rule for reason in reasons) == rules, (
-            f"{nearest.design.id}: the masks say {rules}, its rules "
-            f"{[reason.rule for reason in reasons]}; a rule depends on more than it declares"
+        unknown, micro_usd = joined.cost
+        if unknown:
+            nearest = self._assessed(joined)
+            name, reasons, cost = nearest.design.id, nearest.violations, nearest.bill.monthly_usd
+        else:
+            design, cost = joined.space.design(joined.at), Decimal(micro_usd).scaleb(-6)
+            bill = Bill(lines=(), monthly_usd=cost)
+            name, reasons = design.id, found_by(asked_case(self._asked, design, bill), rules)
+        assert all(reason.severity == "violated" for reason in reasons) and rules == tuple(
+            reason.rule for reason in reasons
+        ), (
+            f"{name}: the masks say {rules}, its rules {[reason.rule for reason in reasons]}; "
+            "a rule depends on more than it declares"
         )
         return Rejected(
             platform=platform,
             rules=rules,
             count=joined.many,
             regions=joined.regions,
-            nearest=nearest.design.id,
-            monthly_usd=usd(nearest.bill.monthly_usd),
+            nearest=name,
+            monthly_usd=usd(cost),
             reasons=reasons,
         )
 
