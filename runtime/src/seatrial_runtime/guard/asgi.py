@@ -6,7 +6,7 @@ from typing import Any
 from seatrial_runtime.guard.asgi_exchange import Exchange, HttpExchange
 from seatrial_runtime.guard.asgi_socket import SocketExchange
 from seatrial_runtime.guard.flights import Flights
-from seatrial_runtime.guard.limits import AsyncStore, Drawn, refusal_of, told_bytes, user_tag
+from seatrial_runtime.guard.limits import AsyncStore, Drawn, refusal_of, user_tag
 from seatrial_runtime.guard.peers import forwarded_https, queued_s
 from seatrial_runtime.guard.redis_store import AsyncRedisStore
 from seatrial_runtime.guard.refusals import BAD_HOST, Refusal
@@ -22,25 +22,36 @@ _HOSTS = (b"host", b"x-forwarded-host")
 
 
 def guarded(
-    app: Any, settings: Settings, flights: Flights, buckets_fd: int | None = None
+    app: Any,
+    settings: Settings,
+    flights: Flights,
+    buckets_fd: int | None = None,
+    raw_head: str = "",
 ) -> "Guard":
     """The app, ASGI 3, with the guard in front; call it after any fork, once in a process.
+
+    `raw_head` is the key under which the server takes lines of the head that are ready to be sent.
 
     `buckets_fd` is what `buckets.create` gave in the supervisor; without it this process counts
     alone. The server must not rewrite `client` and `scheme` by proxy headers itself: the guard
     would take a forged address for the peer's. ImportError, with the fix, when an extra is
     configured that is not installed.
     """
-    return Guard(app, settings, flights, buckets_fd)
+    return Guard(app, settings, flights, buckets_fd, raw_head)
 
 
 class Guard:
     """Judges each request, has the app serve it, and tells telemetry."""
 
     def __init__(
-        self, app: Any, settings: Settings, flights: Flights, buckets_fd: int | None
+        self,
+        app: Any,
+        settings: Settings,
+        flights: Flights,
+        buckets_fd: int | None,
+        raw_head: str,
     ) -> None:
-        self._app, self.flights = app, flights
+        self._app, self.flights, self.raw_head = app, flights, raw_head
         self.rules = rules = Rules(settings, buckets_fd)
         self.route = asgi_finder(app, settings.command)
         self._redis: AsyncStore | None = None
@@ -147,7 +158,7 @@ class Guard:
             elif rules.local is not None:
                 drawn = limits.draw(rules.local, client, context.user)
                 if drawn is not None:
-                    exchange.told = told_bytes(drawn)
+                    exchange.drawn = drawn
                     if not drawn[1][0]:
                         return refusal_of(drawn)
         if b"content-length" in given or b"transfer-encoding" in given:
@@ -195,5 +206,5 @@ class Guard:
 def _told(exchange: Exchange, drawn: Drawn | None) -> Refusal | None:
     if drawn is None:
         return None
-    exchange.told = told_bytes(drawn)
+    exchange.drawn = drawn
     return refusal_of(drawn)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial_runtime.guard.bodies import BodyWatch
 from seatrial_runtime.guard.flights import NEVER_S, Flight
-from seatrial_runtime.guard.limits import Drawn
+from seatrial_runtime.guard.limits import Drawn, told_bytes, told_lines
 from seatrial_runtime.guard.refusals import FAILED, NO_TIME, BodyRefusedError, Refusal
 from seatrial_runtime.telemetry import requests
 from seatrial_runtime.telemetry.context import RequestContext
@@ -38,11 +38,11 @@ class Exchange(Flight):
         "_watch",
         "begun",
         "drawing",
+        "drawn",
         "expects",
         "https",
         "receives",
         "scope",
-        "told",
     )
 
     def __init__(
@@ -67,7 +67,7 @@ class Exchange(Flight):
         self._finished = self._told_loop = self._shut = False
         self.begun = self.https = self.expects = False
         self.drawing: Coroutine[Any, Any, Drawn | None] | None = None
-        self.told: list[tuple[bytes, bytes]] = []
+        self.drawn: Drawn | None = None
 
     def send(self, message: Any) -> Awaitable[None]:
         """The app's `send`."""
@@ -141,8 +141,12 @@ class Exchange(Flight):
         own = [(name.lower().encode(), value.encode()) for name, value in refusal.headers(body)]
         if refusal.closes:
             own.append((b"connection", b"close"))
+        return self._complete(own), body
+
+    def _complete(self, own: Any) -> list[tuple[bytes, bytes]]:
+        told = told_bytes(self.drawn) if self.drawn is not None else []
         complete = self._guard.rules.headers.complete_bytes
-        return complete(own, self.context.id, self.told, self.https), body
+        return complete(own, self.context.id, told, self.https)
 
 
 class HttpExchange(Exchange):
@@ -161,14 +165,20 @@ class HttpExchange(Exchange):
                 return self.refuse(self._watch.refusal)
             self.begun, self.deadline_s = True, NEVER_S
             self.context.status = message["status"]
-            own = message.get("headers", ())
-            complete = self._guard.rules.headers.complete_bytes
-            headers = complete(own, self.context.id, self.told, self.https)
-            message = {**message, "headers": headers}
+            message = self._with_headers(message)
         elif kind == "http.response.body" and not message.get("more_body", False):
             self.finish()  # Here and not at the app's return: background tasks follow.
         sent: Awaitable[None] = self._send(message)
         return sent
+
+    def _with_headers(self, message: Any) -> Any:
+        own, guard = message.get("headers", ()), self._guard
+        if guard.raw_head:
+            told = told_lines(self.drawn) if self.drawn is not None else b""
+            lines = guard.rules.headers.lines(own, self.context.id, told, self.https)
+            if lines is not None:
+                return {**message, guard.raw_head: lines}
+        return {**message, "headers": self._complete(own)}
 
     def watch_body(self, watch: BodyWatch) -> None:
         """Have `watch` see the body as the app receives it."""

@@ -37,11 +37,15 @@ bucket is full; for one that is not allowed, until the next is; whether the key 
 class Pace:
     """A rate in whole nanoseconds, so that no rounding lets one more or one less through."""
 
-    __slots__ = ("burst_ns", "step_ns", "told", "told_bytes")
+    __slots__ = ("burst_ns", "count", "step_ns", "told", "told_lines")
 
     def __init__(self, rate: Rate) -> None:
         self.told = ("RateLimit-Limit", str(rate.count))
-        self.told_bytes = (b"ratelimit-limit", b"%d" % rate.count)
+        self.count = rate.count
+        self.told_lines = (
+            b"ratelimit-limit: %d\r\nratelimit-remaining: %%d\r\nratelimit-reset: %%d\r\n"
+            % rate.count
+        )
         self.step_ns = rate.period_s * _SECOND_NS // rate.count
         self.burst_ns = self.step_ns * rate.count
 

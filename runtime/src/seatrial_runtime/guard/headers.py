@@ -33,6 +33,7 @@ class SecurityHeaders:
         self.secure = [*always, _HSTS] if settings.security_headers else []
         self.plain_bytes = [_encoded(pair) for pair in self.plain]
         self.secure_bytes = [_encoded(pair) for pair in self.secure]
+        self.plain_lines, self.secure_lines = map(_lines, (self.plain_bytes, self.secure_bytes))
         self.names = frozenset(name.lower() for name, _ in self.secure) | {_CSP, _ID_LOWER}
         # Names, as apps write them, that change nothing: looking one up is cheaper than a `lower`.
         self.harmless: set[str] = set()
@@ -81,6 +82,20 @@ class SecurityHeaders:
             self.harmless_bytes.update(name for name, lower in named if lower not in self.names)
         ids = [] if _ID_LOWER in present else [(b"x-request-id", id.encode())]
         return [*own, *ids, *told, *map(_encoded, self.beside(present, https))]
+
+    def lines(self, given: object, id: str, told: bytes, https: bool) -> bytes | None:
+        """What `complete_bytes` adds, as lines of a head; None when that depends on the app's."""
+        if type(given) is not list:
+            return None
+        for name, _ in given:
+            if name not in self.harmless_bytes:
+                return None
+        rest = self.secure_lines if https else self.plain_lines
+        return b"x-request-id: %b\r\n%b%b" % (id.encode(), told, rest)
+
+
+def _lines(pairs: PairsBytes) -> bytes:
+    return b"".join(b"%b: %b\r\n" % pair for pair in pairs)
 
 
 def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:

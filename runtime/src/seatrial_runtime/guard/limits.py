@@ -112,7 +112,13 @@ def told_bytes(drawn: Drawn) -> list[tuple[bytes, bytes]]:
     """The same for ASGI."""
     pace, (_, remaining, full_s, _, _) = drawn
     return [
-        pace.told_bytes,
+        (b"ratelimit-limit", b"%d" % pace.count),
         (b"ratelimit-remaining", b"%d" % remaining),
         (b"ratelimit-reset", b"%d" % full_s),
     ]
+
+
+def told_lines(drawn: Drawn) -> bytes:
+    """The same as lines of a head."""
+    pace, (_, remaining, full_s, _, _) = drawn
+    return pace.told_lines % (remaining, full_s)

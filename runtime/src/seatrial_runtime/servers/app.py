@@ -39,19 +39,21 @@ def _prepare(
     spec: ServerSpec, app: Any, interface: str, flights: Flights
 ) -> tuple[Any, Callable[..., None]]:
     """The app with the guard in front, and the server for it."""
+    buckets_fd = spec.buckets_fd if spec.buckets_fd >= 0 else None
     # Imported here and not above: only one of the two servers is needed, at 50 to 100 ms each.
     with own_modules_hidden(spec.settings.app_dir):
         if interface == "asgi":
-            from seatrial_runtime.guard import asgi as guard  # Likewise.
+            from seatrial_runtime.guard import asgi  # Likewise.
             from seatrial_runtime.servers.asgi import serve
+            from seatrial_runtime.servers.asgi_answer import RAW_HEAD
             from seatrial_runtime.servers.interface import as_asgi3
 
             app = as_asgi3(app)
-        else:
-            from seatrial_runtime.guard import wsgi as guard  # type: ignore[no-redef]
-            from seatrial_runtime.servers.wsgi import serve  # type: ignore[assignment]
-    buckets_fd = spec.buckets_fd if spec.buckets_fd >= 0 else None
-    return guard.guarded(app, spec.settings, flights, buckets_fd), serve
+            return asgi.guarded(app, spec.settings, flights, buckets_fd, RAW_HEAD), serve
+        from seatrial_runtime.guard import wsgi
+        from seatrial_runtime.servers.wsgi import serve  # type: ignore[assignment]
+
+        return wsgi.guarded(app, spec.settings, flights, buckets_fd), serve
 
 
 def obey(order: Order, flights: Flights) -> None:
