@@ -164,6 +164,8 @@ def some_demand(chance: random.Random) -> Demand:
         recovery=RecoveryTargets(
             rto_s=chance.choice((None, None, 300.0, 5000.0)),
             rpo_s=chance.choice((None, None, 0.0, 600.0)),
+            region_rto_s=chance.choice((None, None, None, 3600.0)),
+            region_rpo_s=chance.choice((None, None, None, None, 0.0, 900.0)),
         ),
         compliance=Compliance(
             standards=chance.choice(((), (), ("soc2",), ("hipaa", "gdpr"))),
@@ -200,8 +202,11 @@ def small_catalog(chance: random.Random) -> Catalog:
     )  # fmt: skip
     platforms = tuple(some_platform(f"p{n}", chance) for n in range(chance.randint(1, 3)))
     prices = [row for p in platforms for row in some_prices(p, providers, chance)]
-    services = tuple(service(kind, p) for kind in ("postgresql", "redis") for p in ("a", "b")
-                     if chance.random() < 0.9)  # fmt: skip
+    lag = Sourced(value=300.0, source="s", as_of=AS_OF)
+    services = tuple(
+        replace(service(kind, p), replica_lag_s=chance.choice((None, lag, lag)))
+        for kind in ("postgresql", "redis") for p in ("a", "b") if chance.random() < 0.9
+    )  # fmt: skip
     for one in services:
         for region in next(p for p in providers if p.id == one.provider).regions:
             for size in one.sizes:
@@ -213,6 +218,8 @@ def small_catalog(chance: random.Random) -> Catalog:
                             / 100,
                         ))  # fmt: skip
     services += (*(storage(p) for p in "ab" if chance.random() < 0.9), LANGUAGE)
+    services += tuple(dns(p) for p in "ab" if chance.random() < 0.8)
+    prices += [row(p, "dns", sku, "*", 0.5) for p in "ab" for sku in ("zone", "check")]
     prices += [row(p, "storage", sku, "*", usd) for p in "ab"
                for sku, usd in (("gib", 0.02), ("write", 5e-6))]  # fmt: skip
     prices += [row("llm", "tokens", f"v/{sku}", "*", usd) for sku, usd in
@@ -231,6 +238,17 @@ def storage(provider: str) -> ManagedService:
         bill=(
             BillLine(component="files", service="storage", sku="gib", meter="storage_gib"),
             BillLine(component="files", service="storage", sku="write", meter="writes_month"),
+        ),
+    )  # fmt: skip
+
+
+def dns(provider: str) -> ManagedService:
+    return ManagedService(
+        id=f"{provider}-dns", kind="dns", name="names", provider=provider, source="s", as_of=AS_OF,
+        options={"zones": "1", "health_checks": "0"},
+        bill=(
+            BillLine(component="dns", service="dns", sku="zone", meter="zones"),
+            BillLine(component="dns", service="dns", sku="check", meter="health_checks"),
         ),
     )  # fmt: skip
 
@@ -274,11 +292,14 @@ def some_platform(name: str, chance: random.Random) -> Platform:
             BillLine(component="memory", service=name, sku="gib", meter="replica_gib_hours"),
             BillLine(component="requests", service=name, sku="request", meter="requests",
                      included=Decimal(1_000_000)),
+            BillLine(component="network", service=name, sku="far", meter="cross_region_gib"),
         ),
         "servers": (
             BillLine(component="servers", service=name, sku="{size}", meter="server_hours",
                      commitments=("reserved", "spot")),
             BillLine(component="credits", service=name, sku="credit", meter="surplus_vcpu_hours"),
+            BillLine(component="network", service=name, sku="far", meter="cross_region_gib"),
+            BillLine(component="balancer", service=name, sku="balancer", meter="hours"),
         ),
         "functions": (
             BillLine(component="requests", service=name, sku="request", meter="requests"),
@@ -313,6 +334,7 @@ def some_platform(name: str, chance: random.Random) -> Platform:
             autoscaling=chance.random() < 0.6, shared_memory=not functions,
             persistent_disk=chance.random() < 0.5, websockets=True, zones=chance.choice((1, 2, 3)),
             managed_database=chance.random() < 0.8, background=chance.random() < 0.8,
+            multi_region=chance.choice(("none", "dns", "dns")),
             arm=chance.random() < 0.2,
             compliance=chance.choice(((), ("SOC 2",), ("SOC 2", "HIPAA"))),
         ),
@@ -340,7 +362,7 @@ def some_prices(
 ) -> list[Price]:
     """A price for almost every line, some under terms too."""
     usual = {"vcpu": 0.04, "gib": 0.0044, "request": 4e-7, "credit": 0.05, "gib-s": 1.7e-5,
-             "nat": 0.045}  # fmt: skip
+             "nat": 0.045, "far": 0.02, "balancer": 0.02}  # fmt: skip
     rows = []
     for region in next(p for p in providers if p.id == platform.provider).regions:
         for line in platform.bill:

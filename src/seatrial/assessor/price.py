@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from seatrial.assessor import standby
 from seatrial.assessor.meters import METERS, read_meter, read_option
 from seatrial.assessor.space import Shape
 from seatrial.assessor.usage import Usage, exact, surplus_vcpu_hours
@@ -122,6 +123,11 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
         priced, missing = book.rated(amount, provider, design.region)
         lines.extend(priced)
         unpriced.extend(missing)
+    for piece in standby_pieces(design, platform, book, usage):
+        for provider, amount in standby_amounts(piece, platform, book):
+            priced, missing = book.rated(amount, provider, piece.region)
+            lines.extend(priced)
+            unpriced.extend(missing)
     total = None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
     return Bill(
         lines=tuple(lines), unpriced=tuple(unpriced),
@@ -201,6 +207,33 @@ def beside_view(design: Design, part: Beside, platform: Platform) -> tuple[Desig
         replica_hours_month=hours,
         surplus_vcpu_hours=surplus_vcpu_hours(view, platform, float(busy / hours), hours),
     )
+
+
+def standby_pieces(
+    design: Design, platform: Platform, book: PriceBook, usage: Usage
+) -> Iterator[standby.Piece]:
+    """What the standby in another region is billed, where the design has one."""
+    sold = {a.kind: s for a in design.attached
+            if (s := book.service(platform.provider, a.kind)) is not None}  # fmt: skip
+    return standby.pieces(design, platform, sold, usage)
+
+
+def standby_amounts(
+    piece: standby.Piece, platform: Platform, book: PriceBook
+) -> Iterator[tuple[str, Amount]]:
+    """The lines of one piece of a standby, all on demand."""
+    for line in platform.bill:
+        if line.meter in piece.meters:
+            for amount in platform_amounts(_own(line, "standby"), piece.view, piece.usage):
+                yield line.provider or platform.provider, amount
+    one = piece.attached
+    service = book.service(platform.provider, one.kind) if one is not None else None
+    if one is None or service is None:
+        return
+    for line in service.bill:
+        own = _own(line, "standby")
+        for amount in service_amounts(own, one, service, ON_DEMAND, piece.usage):
+            yield line.provider or platform.provider, amount
 
 
 def unstated(

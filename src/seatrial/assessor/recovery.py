@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from seatrial.assessor.simulate.failure_rates import Rates, packaged_rates
 from seatrial.assessor.simulate.fleet import START_S
-from seatrial.assessor.simulate.zone_loss import REGION, Database, zone_recovery
+from seatrial.assessor.simulate.zone_loss import REGION, Database, standby_recovery, zone_recovery
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import Platform
 from seatrial.kernel.simulation import Recovery
@@ -22,7 +22,8 @@ def recoveries(design: Design, platform: Platform, boot_s: float | None) -> tupl
     `boot_s` is how long the app takes to start, none where it was not measured.
     """
     known = packaged_rates()
-    return _zone(design, platform, boot_s or 0.0, known), _region(platform, known)
+    zone = _zone(design, platform, boot_s or 0.0, known)
+    return zone, _region(design, platform, boot_s or 0.0, known)
 
 
 def _database(design: Design) -> Database:
@@ -41,13 +42,19 @@ def _zone(design: Design, platform: Platform, boot_s: float, known: Rates) -> Re
     zones = min(platform.capabilities.zones, max(1, design.replicas_min))
     if platform.kind == "functions":
         zones = platform.capabilities.zones
-    start = platform.scaling.start_s
-    start_s = (start.value if start is not None else START_S) + boot_s
+    start_s = _start_s(platform, boot_s)
     return zone_recovery(known, platform.failure.zone_loss, zones, start_s, _database(design))
 
 
-def _region(platform: Platform, known: Rates) -> Recovery:
-    """Designs are in one region; only a platform that spans several goes on."""
+def _start_s(platform: Platform, boot_s: float) -> float:
+    start = platform.scaling.start_s
+    return (start.value if start is not None else START_S) + boot_s
+
+
+def _region(design: Design, platform: Platform, boot_s: float, known: Rates) -> Recovery:
+    """A standby takes over, or the platform spans several regions; all others wait."""
+    if design.standby is not None:
+        return standby_recovery(known, _start_s(platform, boot_s), design.standby.lag_s)
     if platform.failure.region_loss == "survives":
         return Recovery(
             name=REGION, rto_s=known.amount("region-failover-s"), rpo_s=0.0,

@@ -111,6 +111,11 @@ def component_unwritten(case: Case) -> Found | None:
     if not case.platform.bundled or case.platform.kind == "machine":
         return None
     kinds = [a.kind for a in case.design.services if a.kind != "llm"]
+    if case.design.standby is not None:
+        where = case.design.standby.region
+        sentence = f"the bundle does not hold the standby in {where}: it is refused"
+        proof = catalogue_proof(case, "bundle.parts")
+        return Found("risk", sentence, proof, "set it up by hand, or ask for less in [recovery]")
     names = [*(f"the {part.kind} {part.component}" for part in case.design.beside), *kinds]
     if not names:
         return None
@@ -128,6 +133,12 @@ def other_services(case: Case) -> Found | None:
     names = ", ".join(f"{s.kind} ({s.proof})" for s in others)
     sentence = f"the app also needs {names}, which the design does not hold and the bill not count"
     return Found("risk", sentence, others[0].proof, "add what it costs to the bill")
+
+
+FIXES = {
+    "": "two zones, and a database with a standby in another zone",
+    "region_": "a standby in another region, where the provider sells one",
+}
 
 
 def _recoveries(case: Case) -> list[tuple[Recovery, float | None, float | None, str]]:
@@ -151,7 +162,7 @@ def rto(case: Case) -> Found | None:
                 f"{spoken(asked_s)} was asked for: {recovery.how}"
             )
             proof = settings_proof(f"[recovery] {name}rto_s", "recovery.rto")
-            return Found("violated", sentence, proof, "two zones, and a database with a standby")
+            return Found("violated", sentence, proof, FIXES[name])
     return None
 
 
@@ -168,5 +179,5 @@ def rpo(case: Case) -> Found | None:
             f"{spoken(asked_s)} was asked for: {recovery.how}"
         )
         proof = settings_proof(f"[recovery] {name}rpo_s", "recovery.rpo")
-        return Found("violated", sentence, proof, "a database with a standby in another zone")
+        return Found("violated", sentence, proof, FIXES[name])
     return None

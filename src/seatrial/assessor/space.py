@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Literal, NamedTuple
 
-from seatrial.kernel.design import THREADS, Attached, Beside, Database, Design
+from seatrial.kernel.design import THREADS, Attached, Beside, Database, Design, Standby
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import (
     EVERYWHERE,
@@ -59,9 +59,10 @@ class Count(NamedTuple):
 class Space(Value):
     """All designs of one platform in one region: every combination of these choices.
 
-    A slot holds the alternatives of one managed service, none among them where the app can do
-    without. An index into a space has one number per axis: shape, count, commitment, database,
-    then one per slot. `beside` are the other components, by the processor of the shape.
+    A slot holds the alternatives of one managed service, or of a standby in another region, none
+    among them where the app can do without. An index into a space has one number per axis: shape,
+    count, commitment, database, then one per slot. `beside` are the other components, by the
+    processor of the shape.
     """
 
     platform: Platform
@@ -70,7 +71,7 @@ class Space(Value):
     counts: tuple[Count, ...]
     commitments: tuple[str, ...] = (ON_DEMAND,)
     databases: tuple[Database | None, ...] = (None,)
-    slots: tuple[tuple[Attached | None, ...], ...] = ()
+    slots: tuple[tuple[Attached | Standby | None, ...], ...] = ()
     beside: dict[Arch, tuple[Beside, ...]] = {}
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class Space(Value):
     def design(self, index: Index) -> Design:
         """The design at an index, complete, so that `price` can be asked for it."""
         shape, count = self.shapes[index[SIZE]], self.counts[index[REPLICAS]]
-        chosen = map(tuple.__getitem__, self.slots, index[SLOTS:])
+        chosen = [slot[at] for slot, at in zip(self.slots, index[SLOTS:], strict=True)]
         return shaped(
             self.platform,
             self.region,
@@ -105,7 +106,8 @@ class Space(Value):
             count,
             commitment=self.commitments[index[COMMITMENT]],
             database=self.databases[index[DATABASE]],
-            services=tuple(filter(None, chosen)),
+            services=tuple(one for one in chosen if isinstance(one, Attached)),
+            standby=next((one for one in chosen if isinstance(one, Standby)), None),
             beside=self.beside.get(shape.arch, ()),
         )
 
@@ -120,6 +122,7 @@ def shaped(
     database: Database | None = None,
     services: tuple[Attached, ...] = (),
     beside: tuple[Beside, ...] = (),
+    standby: Standby | None = None,
 ) -> Design:
     """The design of so many replicas of a shape."""
     return Design(
@@ -138,6 +141,7 @@ def shaped(
         database=database,
         services=services,
         beside=beside,
+        standby=standby,
     )
 
 

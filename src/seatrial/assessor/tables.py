@@ -34,10 +34,13 @@ from seatrial.assessor.price import (
     platform_amounts,
     price,
     service_amounts,
+    standby_amounts,
+    standby_pieces,
 )
 from seatrial.assessor.space import COMMITMENT, DATABASE, REPLICAS, SIZE, SLOTS, Arch, Index, Space
+from seatrial.assessor.standby import Piece
 from seatrial.assessor.usage import Choice, Usage
-from seatrial.kernel.design import Attached, Database, Design
+from seatrial.kernel.design import Attached, Database, Design, Standby
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import BillLine
 
@@ -88,7 +91,7 @@ def tables(
             (_axes_of(line, space), lined(line, space, book, columns, _axes_of(line, space)))
             for line in space.platform.bill
         ]
-    worked += _beside(space, book)
+    worked += [*_beside(space, book), *_standby(space, book, usage)]
     for axes, billed in _billed(space, book, columns is None):
         seen: Seen = {}
         values = []
@@ -139,6 +142,45 @@ def _beside(space: Space, book: PriceBook) -> list[tuple[Axes, Micros]]:
     return [((SIZE, COMMITMENT), table)]
 
 
+def _standby(space: Space, book: PriceBook, usage: UsageOf) -> Iterator[tuple[Axes, Micros]]:
+    """What a standby in another region adds, piece by piece, by what each piece follows."""
+    slots = enumerate(space.slots, SLOTS)
+    own = next((n for n, slot in slots if any(isinstance(one, Standby) for one in slot)), None)
+    if own is None:
+        return
+    for axis in (SIZE, DATABASE, *(n for n in range(SLOTS, len(space.axes)) if n != own), own):
+        axes = tuple(sorted({axis, own}))
+        values = []
+        for index in _indexes(space, axes):
+            design = space.design(index)
+            month = usage(design)
+            total = 0
+            for piece in standby_pieces(design, space.platform, book, month):
+                if _follows(piece, space, index) == axis:
+                    amounts = list(standby_amounts(piece, space.platform, book))
+                    total = min(
+                        total + _micro_usd(amounts, space, book, {}, piece.region),
+                        UNPRICED_MICRO_USD,
+                    )  # fmt: skip
+            values.append(total)
+        wide = [length if n in axes else 1 for n, length in enumerate(space.axes)]
+        yield axes, np.array(values, dtype=np.int64).reshape(wide)
+
+
+def _follows(piece: Piece, space: Space, index: Index) -> int:
+    """The axis whose choice a piece of a standby is of; its own for what is always there."""
+    one = piece.attached
+    if one is None:
+        return DATABASE if "replica_hours" not in piece.meters else SIZE
+    if one.kind == POSTGRESQL:
+        return DATABASE
+    held = [slot[at] for slot, at in zip(space.slots, index[SLOTS:], strict=True)]
+    for axis, other in enumerate(held, SLOTS):
+        if isinstance(other, Attached) and other.kind == one.kind:
+            return axis
+    return next(n for n, other in enumerate(held, SLOTS) if isinstance(other, Standby))
+
+
 def _indexes(space: Space, axes: Axes) -> Iterator[Index]:
     """Every combination of some axes, the others at their first choice."""
     ranges = [range(n) if axis in axes else range(1) for axis, n in enumerate(space.axes)]
@@ -156,6 +198,8 @@ def _billed(space: Space, book: PriceBook, lines: bool) -> Iterator[tuple[Axes, 
     for line in space.platform.bill if lines else ():
         yield _axes_of(line, space), partial(_platform_line, line, line.provider or provider)
     for axis, slot in enumerate((space.databases, *space.slots), DATABASE):
+        if any(isinstance(one, Standby) for one in slot):
+            continue
         services = [book.service(provider, kind) for kind in _kinds(slot)]
         committable = any(line.commitments for s in services if s for line in s.bill)
         axes = (COMMITMENT, axis) if committable else (axis,)
@@ -207,9 +251,11 @@ def _service_lines(
 
 
 def _micro_usd(
-    billed: list[tuple[str, Amount]] | None, space: Space, book: PriceBook, seen: Seen
-) -> int:
-    """Amounts in micro-dollars; equal amounts of one line are looked up once."""
+    billed: list[tuple[str, Amount]] | None, space: Space, book: PriceBook, seen: Seen,
+    region: str = "",
+) -> int:  # fmt: skip
+    """Amounts in micro-dollars, in the space's region unless another is given; equal amounts of
+    one line are looked up once."""
     if billed is None:
         return UNPRICED_MICRO_USD
     total = 0
@@ -217,7 +263,7 @@ def _micro_usd(
         key = (amount.line.service, amount.sku, amount.quantity, amount.commitment)
         if key not in seen:
             try:
-                lines, missing = bill_amount(amount, provider, space.region, book)
+                lines, missing = bill_amount(amount, provider, region or space.region, book)
             except InvalidOperation:  # more digits than exact decimals have
                 return TOO_LARGE
             known = sum(int(line.monthly_usd.scaleb(6)) for line in lines)

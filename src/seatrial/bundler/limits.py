@@ -57,6 +57,12 @@ def check_design(design: Design) -> None:
             where=design.id,
             fix=f"choose one of {', '.join(PLATFORMS)}",
         )
+    if design.standby is not None:
+        raise InputError(
+            f"the standby in {design.standby.region} cannot be written yet",
+            where=design.id,
+            fix="set it up by hand, or ask for less in [recovery] region_rto_s and region_rpo_s",
+        )
     least = 0 if design.platform == "aws-lambda" else 1  # a function without requests has none
     if not least <= design.replicas_min <= max(1, design.replicas_min) <= design.replicas_max:
         raise _wrong(design, "it needs a replica at least, and no more at the least than at most")

@@ -173,6 +173,8 @@ def _sourced(made: Platform | ManagedService) -> Iterator[tuple[str, Sourced]]:
     if isinstance(levels, dict):
         for key, level in levels.items():
             yield f"$.availability_percent.{key}", level
+        if isinstance(made, ManagedService) and made.replica_lag_s is not None:
+            yield "$.replica_lag_s", made.replica_lag_s
         return
     for index, level in enumerate(levels):
         yield f"$.availability_percent[{index}]", level

@@ -59,6 +59,16 @@ class Beside(Value):
     busy_hours_month: float | None = None
 
 
+class Standby(Value):
+    """What waits in a second region for the first to be lost: one replica, and copies of databases.
+
+    `lag_s` is how far the copies are behind at most; none where there is nothing to copy.
+    """
+
+    region: str
+    lag_s: float | None = None
+
+
 class Design(Value):
     """Platform, region, size, replicas, process model and data services.
 
@@ -66,7 +76,7 @@ class Design(Value):
     bought (a task size, an instance type). `replicas_min` run all day, `replicas_max` at most.
     `servers` counts the machines bought where replicas share machines, else 0. `commitment` is
     what the replicas that run all day are bought under; those above them are on demand. `beside`
-    are the app's other components, bought under the same terms.
+    are the app's other components, bought under the same terms; `standby` is in another region.
     """
 
     platform: str
@@ -83,6 +93,7 @@ class Design(Value):
     database: Database | None = None
     services: tuple[Attached, ...] = ()
     beside: tuple[Beside, ...] = ()
+    standby: Standby | None = None
     commitment: str = ON_DEMAND
 
     @property
@@ -112,6 +123,8 @@ class Design(Value):
             name += "".join(f",{key}={value}" for key, value in sorted(service.options.items()))
         for part in self.beside:
             name += f"+{part.component}:{part.size}x{part.replicas}"
+        if self.standby:
+            name += f"+standby:{self.standby.region}"
         if self.arch != "x86_64":
             name += f"/{self.arch}"
         if self.commitment != ON_DEMAND:

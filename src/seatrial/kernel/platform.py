@@ -185,7 +185,9 @@ class ManagedService(Value):
 
     `options` are what a design can say about it, each with its default; an option whose default
     is a number is an amount that lines can meter, the others fill skus and may be limited to
-    `choices`. `availability_percent` is by the option `deployment`, or "*".
+    `choices`. `availability_percent` is by the option `deployment`, or "*". `replica_lag_s` is how
+    far a copy of a database in another region is behind; none where no source says that there can
+    be one.
     """
 
     id: str
@@ -198,6 +200,7 @@ class ManagedService(Value):
     options: dict[str, str] = {}
     choices: dict[str, tuple[str, ...]] = {}
     availability_percent: dict[str, Sourced] = {}
+    replica_lag_s: Sourced | None = None
     bill: tuple[BillLine, ...] = ()
 
 

@@ -11,6 +11,7 @@ from seatrial.assessor.assess import Question
 from seatrial.assessor.beside import beside_of
 from seatrial.assessor.language import model_of
 from seatrial.assessor.price import PriceBook, bill_amount, service_amounts
+from seatrial.assessor.recovery import STORES
 from seatrial.assessor.rules_limits import MEMORY_HEADROOM, RUNTIME_MIB, memory_needed_mib
 from seatrial.assessor.services import BOUGHT, needed, used
 from seatrial.assessor.space import (
@@ -23,6 +24,7 @@ from seatrial.assessor.space import (
     regions_of,
     shapes_of,
 )
+from seatrial.assessor.standby import standby_of
 from seatrial.assessor.usage import Usage
 from seatrial.kernel.design import THREADS, Attached, Beside, Database
 from seatrial.kernel.platform import ON_DEMAND, ManagedService, Platform, Size
@@ -80,6 +82,8 @@ class _Offer:
         wanted = needed(asked.workload)
         kinds: list[ServiceKind] = [kind for kind in wanted if kind != "postgresql"]
         self.slots = tuple(self._alternatives(asked, kind) for kind in kinds)
+        # Databases beside PostgreSQL, which a second region has to have copies of.
+        self.stores = frozenset(kind for kind in kinds if kind in STORES)
         if any(self.databases):
             kinds.append("postgresql")
         self.services = [
@@ -177,6 +181,8 @@ def _space(
     asked: Question, platform: Platform, region: str, offer: _Offer, sold: Commitments
 ) -> Space:
     shapes = _shapes(asked, platform)
+    kinds = frozenset({"postgresql"} if any(offer.databases) else ())
+    standby = standby_of(asked.catalog, asked.demand, platform, region, kinds | offer.stores)
     return Space(
         platform=platform,
         region=region,
@@ -184,7 +190,7 @@ def _space(
         counts=_counts(platform),
         commitments=_commitments(asked, platform, region, offer, sold),
         databases=offer.databases,
-        slots=offer.slots,
+        slots=offer.slots if standby is None else (*offer.slots, (None, standby)),
         beside=_beside(asked, platform, {shape.arch for shape in shapes}),
     )
 

@@ -46,6 +46,8 @@ def describe(design: Design) -> str:
     ]
     parts += [" ".join(part for part in (one.kind, one.size) if part)
               for one in design.services if one.kind != "llm"]  # fmt: skip
+    if design.standby:
+        parts.append(f"a standby in {design.standby.region}")
     if design.commitment != ON_DEMAND:
         parts.append(f"bought as {design.commitment}")
     return "; ".join(parts)

@@ -13,7 +13,13 @@ from typing import Literal, NamedTuple
 from seatrial.assessor.simulate.failure_rates import Rate, Rates, packaged_rates
 from seatrial.assessor.simulate.failure_windows import Step, overlay
 from seatrial.assessor.simulate.rollouts import Phase, Strategy, bad_rollout, rollout
-from seatrial.assessor.simulate.zone_loss import Database, ZoneLoss, restore_s, zone_database_s
+from seatrial.assessor.simulate.zone_loss import (
+    Database,
+    ZoneLoss,
+    restore_s,
+    standby_recovery,
+    zone_database_s,
+)
 from seatrial.kernel.simulation import Fleet, Provider
 from seatrial.kernel.values import Value
 
@@ -43,7 +49,8 @@ class FailureCase(Value):
     replica is back, none when that is a new replica's start. `database_share` and `llm_share`
     are the shares of requests that need the database or the language model, which hang for their
     timeouts when it is gone. `spot_share` of the replicas can be taken back, `spot_percent_month`
-    of them each month if the price says so. `backup_copy` says that backups are in another region.
+    of them each month if the price says so. `backup_copy` says that backups are in another region,
+    `standby` that the app waits there, with copies of its databases `standby_lag_s` behind.
     """
 
     fleet: Fleet
@@ -59,6 +66,8 @@ class FailureCase(Value):
     database_share: float = 1.0
     database_timeout_s: float = 30.0
     backup_copy: bool = False
+    standby: bool = False
+    standby_lag_s: float | None = None
     llm_share: float = 0.0
     provider: Provider = Provider()
     breaker: Breaker | None = None
@@ -112,7 +121,7 @@ def events(case: FailureCase) -> tuple[Event, ...]:
         if (stands and case.database != "single") or case.zone_loss == "moves"
         else "zone-s"
     )
-    away = case.region_loss == "survives"
+    away = case.region_loss == "survives" or case.standby
     found = [
         Event("replica crash", "crash", ("detect-crash-s",), _crash),
         Event("machine loss", "machine", ("detect-s",), _machine),
@@ -224,6 +233,8 @@ def _down(case: FailureCase, count: int) -> tuple[Step, ...]:
 
 def region_s(case: FailureCase) -> float:
     """How long a design is hurt by its region's loss."""
+    if case.standby:
+        return standby_recovery(case.known, case.fleet.start_s, case.standby_lag_s).rto_s
     if case.region_loss == "survives":
         return case.known.amount("region-failover-s")
     lasts = case.known.amount("region-s")

@@ -30,7 +30,12 @@ from seatrial.assessor.simulate.failure_events import (
 )
 from seatrial.assessor.simulate.failure_rates import sampled_amount, stream
 from seatrial.assessor.simulate.failure_windows import Evaluate, Step, fluid
-from seatrial.assessor.simulate.zone_loss import REGION, restore_s, zone_recovery
+from seatrial.assessor.simulate.zone_loss import (
+    REGION,
+    restore_s,
+    standby_recovery,
+    zone_recovery,
+)
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.simulation import Estimate, FailureOutlook, Fleet, Recovery, RouteLaw
 from seatrial.kernel.values import Value
@@ -235,6 +240,8 @@ def _recoveries(case: FailureCase) -> tuple[Recovery, ...]:
 
 def _region_recovery(case: FailureCase) -> Recovery:
     known = case.known
+    if case.standby:
+        return standby_recovery(known, case.fleet.start_s, case.standby_lag_s)
     stored = case.database != "none"
     if case.region_loss == "survives":
         rpo, how = known.amount("backup-copy-lag-s") if stored else 0.0, "another region takes over"

@@ -116,6 +116,8 @@ def case_of(
         zone_loss=platform.failure.zone_loss,
         region_loss=platform.failure.region_loss,
         region=design.region,
+        standby=design.standby is not None,
+        standby_lag_s=design.standby.lag_s if design.standby else None,
         database="none" if design.database is None else "standby" if standby else "single",
         llm_share=share(laws) if needed else 0.0,
         provider=provider_of(llm),

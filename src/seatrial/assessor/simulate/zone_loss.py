@@ -1,4 +1,5 @@
-"""The loss of a zone: how long until a design answers again, and how much of its data is gone."""
+"""The loss of a zone, or of a region with a standby: how long until a design answers again, and
+how much of its data is gone."""
 
 from __future__ import annotations
 
@@ -50,3 +51,16 @@ def zone_recovery(
         rpo = known.amount("backup-lag-s") if restored else 0.0
         how += "; the database " + ("is restored elsewhere" if restored else "waits for its zone")
     return Recovery(name=ZONE, rto_s=max(app, data), rpo_s=rpo, how=how)
+
+
+def standby_recovery(known: Rates, start_s: float, lag_s: float | None) -> Recovery:
+    """For a standby in another region whose replicas take `start_s` to start.
+
+    `lag_s` is how far the copies of its databases are behind, none where there are none.
+    """
+    takes = known.amount("region-failover-s") + start_s
+    how = "the standby in the other region takes over, and starts the other replicas"
+    if lag_s is not None:
+        takes += known.amount("database-promote-s")
+        how += " once the copies of the databases are promoted"
+    return Recovery(name=REGION, rto_s=takes, rpo_s=lag_s or 0.0, how=how)

@@ -107,7 +107,12 @@ def _steps(loss: str, ground: Ground) -> Iterator[str]:
 def _has(ground: Ground) -> dict[str, bool]:
     stores = ground.stores
     standby = bool(stores) and all(has_standby(store) for store in stores)
+    alone = ground.design.standby is None
     return {
+        "one-region": alone,
+        "second-region": not alone,
+        "moved-by-hand": alone and ground.platform.bundled,
+        "data-left": alone and bool(stores),
         "database": bool(stores),
         "standby": standby,
         "single": bool(stores) and not standby,
@@ -130,6 +135,7 @@ def _words(ground: Ground) -> dict[str, str]:
     return {
         "app": slug,
         "region": design.region,
+        "second": design.standby.region if design.standby else "",
         "platform": ground.platform.name,
         "min": str(design.replicas_min),
         "max": str(design.replicas_max),

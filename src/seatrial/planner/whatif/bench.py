@@ -294,7 +294,7 @@ class Bench:
             alike = tuple(line for line in platform.bill if not METERS[line.meter].depends)
             # What has no sizes is the same in all designs, and grows with the requests.
             same = tuple(one for one in design.services if not one.size)
-            bare = replace(design, database=None, services=same, beside=())
+            bare = replace(design, database=None, services=same, beside=(), standby=None)
             self._parts[key] = self._bill(bare, replace(platform, bill=alike), requests_day)
         return self._parts[key]
 
