@@ -17,6 +17,7 @@ from typing import Any
 from seatrial_runtime.settings.settings import Found, Settings, settle
 
 APPS = Path(__file__).parent / "apps"
+Answer = tuple[int, bytes]
 PATIENCE_S = 60.0  # For what takes well under a second on an idle machine.
 
 
@@ -56,7 +57,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def get(
     address: str, path: str, timeout_s: float = PATIENCE_S, headers: dict[str, str] | None = None
-) -> tuple[int, bytes]:
+) -> Answer:
     """One GET over a connection of its own; status and body."""
     connection: http.client.HTTPConnection
     if address.startswith("unix:"):
@@ -67,6 +68,30 @@ def get(
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         return response.status, response.read()
+
+
+def ask_later(address: str, path: str, timeout_s: float = PATIENCE_S) -> Callable[[], Answer]:
+    """Send one GET now; the result reads its answer. The request is with the kernel by then, so
+    whoever takes connections from the socket will find it."""
+    connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    connection.request("GET", path)
+
+    def read() -> Answer:
+        with contextlib.closing(connection):
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    return read
+
+
+def quick(measure: Callable[[], object], times: int = 20) -> bool:
+    """Whether it takes less than a tenth of a second, as a rule: the machine may be busy."""
+    took_s = []
+    for _ in range(times):
+        before = time.monotonic()
+        measure()
+        took_s.append(time.monotonic() - before)
+    return sorted(took_s)[times // 4] < 0.1
 
 
 def exists(pid: int) -> bool:
@@ -88,8 +113,11 @@ class Running:
     folder: Path
     seen: set[int] = field(default_factory=set)
 
-    def get(self, path: str, **options: Any) -> tuple[int, bytes]:
+    def get(self, path: str, **options: Any) -> Answer:
         return get(self.bind, path, **options)
+
+    def healthy(self) -> None:
+        assert self.ask("/health")[0] == 200
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
         status, body = get(self.management, path, timeout_s=5)
@@ -99,6 +127,9 @@ class Running:
         pids: list[int] = self.ask("/workers")[1]["pids"]
         self.seen.update(pids)
         return pids
+
+    def in_flight(self) -> int:
+        return sum(worker.get("in_flight", 0) for worker in self.ask("/workers")[1]["workers"])
 
     def wait_ready(self) -> None:
         wait_for(lambda: self.ask("/ready")[0] == 200, f"ready app: {self.stderr[-2000:]}")
@@ -128,8 +159,9 @@ class Running:
     def end(self) -> None:
         """Leave nothing behind, however the test went."""
         if self.process.poll() is None:
-            self.process.terminate()
-            self.process.terminate()
+            # Two signals of one kind may arrive as one, which would be a graceful stop.
+            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(5)
             self.process.kill()
@@ -137,6 +169,15 @@ class Running:
         for pid in self.seen:
             if exists(pid):
                 os.kill(pid, signal.SIGKILL)
+
+
+def refused(app: Running) -> bool:
+    """Whether nobody listens any more."""
+    try:
+        app.get("/", timeout_s=0.1)
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def command(*arguments: str) -> list[str]:

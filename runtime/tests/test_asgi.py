@@ -2,13 +2,12 @@ import contextlib
 import http.client
 import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from conftest import Start
-from harness import exists, get, wait_for
+from harness import ask_later, exists, quick, wait_for
 
 ASGI = "asgi_sample:app"
 
@@ -43,25 +42,23 @@ def test_other_forms_of_apps(run: Start, target: str, options: tuple[str, ...]) 
 def test_a_request_in_flight_is_finished_and_the_lifespan_ended(run: Start) -> None:
     app = run(ASGI, "--interface", "asgi")
     app.wait_ready()
-    with ThreadPoolExecutor() as pool:
-        answer = pool.submit(app.get, "/sleep/1")
-        time.sleep(0.3)
-        app.process.terminate()
-        assert answer.result() == (200, b"hello")
+    answer = ask_later(app.bind, "/sleep/2")
+    wait_for(app.in_flight, "request")
+    app.process.terminate()
+    assert answer() == (200, b"hello")
     assert app.wait_exit() == 0
     assert "lifespan over" in app.stdout
     assert app.events("exit")[0]["code"] == 0
 
 
-def test_a_blocked_loop_does_not_hold_up_the_probes(run: Start) -> None:
+def test_a_blocked_loop_does_not_hold_up_the_probes(run: Start, tmp_path: Path) -> None:
     app = run(ASGI, "--interface", "asgi")
     app.wait_ready()
-    with ThreadPoolExecutor() as pool:
-        blocked = pool.submit(app.get, "/block")
-        time.sleep(0.2)
-        assert get(app.management, "/health", timeout_s=2)[0] == 200
-        assert not blocked.done()
-        assert blocked.result() == (200, b"hello")
+    blocked = ask_later(app.bind, f"/hold{tmp_path / 'gate'}")
+    wait_for(lambda: "held" in app.stdout, "blocked loop")
+    assert quick(app.healthy)
+    (tmp_path / "gate").touch()
+    assert blocked() == (200, b"hello")
 
 
 def test_a_killed_worker_is_replaced_and_the_other_serves_on(run: Start) -> None:
@@ -84,7 +81,7 @@ def test_a_killed_supervisor_leaves_no_process(run: Start) -> None:
     wait_for(lambda: len(app.workers()) == 2, "two workers")
     app.process.kill()
     app.process.wait()
-    wait_for(lambda: not any(map(exists, app.seen)), "end of the workers", 10)
+    wait_for(lambda: not any(map(exists, app.seen)), "end of the workers")
 
 
 def test_one_line_a_request_and_no_query(run: Start) -> None:

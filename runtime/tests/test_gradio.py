@@ -27,7 +27,7 @@ def test_a_script_is_served_and_answers(run: Start, target: str) -> None:
         [event] = wait_for(lambda: app.events("print"), "line")
         assert event["message"] == "greeting Ada"
     app.signal(signal.SIGTERM)
-    assert app.wait_exit(30) == 0
+    assert app.wait_exit() == 0
 
 
 def test_the_other_app_of_a_script(run: Start) -> None:
@@ -37,5 +37,5 @@ def test_the_other_app_of_a_script(run: Start) -> None:
 
 def test_a_name_that_is_not_there(run: Start) -> None:
     app = run(str(FOLDER / "bare.py") + ":absent", subcommand="gradio")
-    assert app.wait_exit(60) == 2
+    assert app.wait_exit() == 2
     assert "no Gradio app of the name 'absent'" in app.events("failed")[0]["message"]

@@ -39,7 +39,7 @@ def test_a_leaking_worker_is_replaced_and_no_request_is_lost(run: Start, target:
         for _ in range(3):
             assert app.get("/leak/50")[0] == 200
         try:
-            [event] = wait_for(lambda: app.events("worker_recycled"), "replacement", 30)
+            [event] = wait_for(lambda: app.events("worker_recycled"), "replacement")
         finally:
             stop.set()
         assert sum(one.result() for one in clients) > 0
@@ -58,17 +58,17 @@ def test_a_worker_that_starts_near_its_limit_is_not_replaced_for_ever(run: Start
     app.wait_ready()
     old = serving(app)
     app.get("/leak/50")
-    wait_for(lambda: app.events("worker_recycled"), "replacement", 30)
+    wait_for(lambda: app.events("worker_recycled"), "replacement")
     assert app.events("worker_recycled")[0]["pid"] == old
 
 
 def test_a_worker_with_an_overdue_request_is_replaced(run: Start) -> None:
-    options = ("--request-timeout-s", "0.5", "--stuck-s", "1", "--graceful-timeout-s", "1")
+    options = ("--request-timeouts", "/hang=0.5", "--stuck-s", "2", "--graceful-timeout-s", "1")
     app = run("ailing:wsgi", *options)
     app.wait_ready()
     old = serving(app)
     assert app.get("/hang")[0] == 504
-    [event] = wait_for(lambda: app.events("worker_recycled"), "replacement", 30)
+    [event] = wait_for(lambda: app.events("worker_recycled"), "replacement")
     assert (event["pid"], event["reason"]) == (old, "overdue")
     assert serving(app) != old
     # Where it hangs is in the log.
@@ -77,12 +77,12 @@ def test_a_worker_with_an_overdue_request_is_replaced(run: Start) -> None:
 
 @BOTH
 def test_a_worker_that_falls_silent_is_killed_and_told_of(run: Start, target: str) -> None:
-    app = run(target, "--stuck-s", "1")
+    app = run(target, "--stuck-s", "2")
     app.wait_ready()
     old = serving(app)
     with ThreadPoolExecutor() as pool:
         pool.submit(ask_and_lose, app, "/hold-the-interpreter")
-        [event] = wait_for(lambda: app.events("worker_stuck"), "report", 30)
+        [event] = wait_for(lambda: app.events("worker_stuck"), "report")
     assert event["pid"] == old
     assert "no sign of life" in event["message"]
     assert "ailing.py" in event["stacks"] and "in act" in event["stacks"]
@@ -94,19 +94,19 @@ def test_a_worker_that_falls_silent_is_killed_and_told_of(run: Start, target: st
 
 
 def test_a_blocked_event_loop_is_a_stuck_worker(run: Start) -> None:
-    app = run("ailing:asgi", "--stuck-s", "1", "--request-timeout-s", "0")
+    app = run("ailing:asgi", "--stuck-s", "2", "--request-timeout-s", "0")
     app.wait_ready()
     old = serving(app)
     with ThreadPoolExecutor() as pool:
         pool.submit(ask_and_lose, app, "/hang")
-        [event] = wait_for(lambda: app.events("worker_stuck"), "report", 30)
+        [event] = wait_for(lambda: app.events("worker_stuck"), "report")
     assert "event loop has been blocked" in event["message"]
     assert "time.sleep" in event["stacks"] or "in act" in event["stacks"]
     assert serving(app) != old
 
 
 def test_a_long_answer_is_not_a_stuck_worker(run: Start) -> None:
-    app = run("ailing:asgi", "--stuck-s", "1", "--request-timeout-s", "0")
+    app = run("ailing:asgi", "--stuck-s", "2", "--request-timeout-s", "0")
     app.wait_ready()
     old = serving(app)
     with ThreadPoolExecutor() as pool:

@@ -26,17 +26,13 @@ def follow(app: Running) -> bytes:
     return found
 
 
-def in_flight(app: Running) -> int:
-    return int(app.ask("/workers")[1]["workers"][0]["in_flight"])
-
-
 @BOTH
 def test_a_stream_ends_after_its_time_and_a_request_has_longer(run: Start, target: str) -> None:
-    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "20")
+    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "6")
     app.wait_ready()
     with ThreadPoolExecutor() as pool:
-        stream, request = pool.submit(follow, app), pool.submit(app.get, "/sleep/4")
-        wait_for(lambda: in_flight(app) == 2, "both")
+        stream, request = pool.submit(follow, app), pool.submit(app.get, "/sleep/2.5")
+        wait_for(lambda: app.in_flight() == 2, "both")
         app.signal(signal.SIGTERM)
         assert request.result() == (200, b"hello")
         assert stream.result().startswith(b"data: 0")

@@ -28,8 +28,10 @@ async def app(scope, receive, send):
         return
     if path.startswith("/sleep/"):
         await asyncio.sleep(float(path.removeprefix("/sleep/")))
-    elif path == "/block":
-        time.sleep(3)
+    elif path.startswith("/hold/"):
+        os.write(1, b"held\n")
+        while not os.path.exists(path.removeprefix("/hold")):
+            time.sleep(0.02)  # The mistake that stops a whole loop.
     elif path == "/raise":
         raise RuntimeError("the app failed")
     elif path == "/die":

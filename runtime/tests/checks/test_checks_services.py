@@ -275,8 +275,8 @@ def test_none_is_longer_than_its_time_out_and_none_waits_for_another(
             results.append((time.monotonic() - began_s, found))
         hanging = [one for one in threading.enumerate() if one.name == "seatrial-check"]
     hold.set()
-    # Three rounds; one of them may meet a machine that has no time for us.
-    assert min(took_s for took_s, _ in results) < 0.4
+    # One after the other would take 1.2 s, in the best of three rounds.
+    assert min(took_s for took_s, _ in results) < 1
     for _, found in results:
         assert {name for name, one in found.items() if one.ok} <= {"e"}
         assert "no answer within 0.3 s" in found["b"].reason

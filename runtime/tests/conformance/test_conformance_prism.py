@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +10,15 @@ from typing import Any
 
 import pytest
 
+from conftest import needs_browser
 from harness import Running, get, start, wait_for
 
 pytest.importorskip("flask")
 pytest.importorskip("rq")
 docx = pytest.importorskip("docx")
-playwright = pytest.importorskip("playwright.sync_api")
 
 PRISM = Path(__file__).resolve().parents[3] / "examples" / "prism"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 MIB = 1024 * 1024
-LONG_MS = 60_000
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
 
 @pytest.fixture
@@ -31,27 +27,6 @@ def prism(tmp_path: Path) -> Iterator[Running]:
     running = start(tmp_path, "prism.web:app", app_dir=PRISM)
     yield running
     running.end()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A fresh browser's page, on which no script may fail."""
-    context = browser.new_context()
-    opened = context.new_page()
-    opened.set_default_timeout(LONG_MS)
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    yield opened
-    context.close()
-    assert problems == []
 
 
 def paper(folder: Path) -> Path:
@@ -112,7 +87,7 @@ def test_a_person_at_work(prism: Running, page: Any, tmp_path: Path) -> None:
     document_id = page.url.split("/documents/")[1].split("#")[0]
     assert document_id.encode() not in metrics
     prism.process.terminate()
-    assert prism.wait_exit(60) == 0
+    assert prism.wait_exit() == 0
 
 
 def test_bodies_above_the_limit(prism: Running, tmp_path: Path) -> None:
@@ -172,8 +147,8 @@ def test_two_workers_and_a_queue(page: Any, tmp_path: Path, redis_url: str) -> N
     )
     try:
         web.wait_ready()
-        wait_for(lambda: get(work.management, "/ready")[0] == 200, "ready worker", 60)
-        wait_for(lambda: len(web.workers()) == 2, "second worker", 60)
+        wait_for(lambda: get(work.management, "/ready")[0] == 200, "ready worker")
+        wait_for(lambda: len(web.workers()) == 2, "second worker")
         use(page, web, tmp_path)
         for _ in range(20):  # whichever worker answers
             page.reload()
@@ -181,7 +156,7 @@ def test_two_workers_and_a_queue(page: Any, tmp_path: Path, redis_url: str) -> N
         logged = work.stdout + work.stderr
         assert re.search(r"prism\.work\.run_job", logged), logged[-3000:]
         work.process.terminate()
-        assert work.wait_exit(60) == 0
+        assert work.wait_exit() == 0
     finally:
         web.end()
         work.end()

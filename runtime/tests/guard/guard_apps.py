@@ -29,6 +29,7 @@ class Server:
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
         self.kind, self.workers = kind, workers
         self.folder, self.log = folder, folder / "log"
         words = [kind, app, str(self.listener.fileno()), str(workers), json.dumps(flags)]

@@ -79,7 +79,7 @@ def test_each_beginning_of_a_path_has_its_own(server: Server) -> None:
 
 def test_the_overdue_are_counted_and_shown(server: Server) -> None:
     wait_for(lambda: flights(server)["count"] == 1, "end of earlier ones")
-    path = "/thread?1.5" if server.kind == "asgi" else "/sleep?1.5"
+    path = "/thread?2.5" if server.kind == "asgi" else "/sleep?2.5"
     assert server.ask(path).status == 504
     told = flights(server)
     assert told["count"] == 2 and float(str(told["overdue_s"])) > 0
@@ -89,9 +89,8 @@ def test_the_overdue_are_counted_and_shown(server: Server) -> None:
 
 def test_an_app_that_will_not_be_cancelled(server: Server) -> None:
     if server.kind == "asgi":
-        began_s = time.monotonic()
-        assert server.ask("/stubborn?1.5").status == 504
-        assert time.monotonic() - began_s < 1.4
+        assert server.ask("/stubborn?3").status == 504
+        assert flights(server)["count"] == 2, "it was waited for"
         wait_for(lambda: flights(server)["count"] == 1, "end of the stubborn one")
 
 
@@ -99,7 +98,7 @@ def test_hundreds_around_the_deadline(server: Server) -> None:
     """Each gets exactly one whole answer: the app's, or 504. Then the connection is closed, or
     the next request on it gets its own."""
     chance = random.Random(7)
-    waits_s = [round(LIMIT_S + chance.uniform(-0.025, 0.03), 4) for _ in range(400)]
+    waits_s = [round(LIMIT_S + chance.uniform(-0.06, 0.03), 4) for _ in range(400)]
 
     def ask(number: int, wait_s: float) -> tuple[int, int]:
         path = "/late" if number % 5 == 4 and server.kind == "wsgi" else "/sleep"

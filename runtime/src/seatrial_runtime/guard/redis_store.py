@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from seatrial_runtime.guard.buckets import Buckets, Pace, Taken, outcome
+from seatrial_runtime.telemetry import metrics
 from seatrial_runtime.telemetry.logs import emit
 
 _PREFIX = "seatrial:limit:"
@@ -110,6 +111,11 @@ class _Store:
         self._local, self._health = local, _Health()
         self.salt = local.salt
         self._shared_salt = False
+        metrics.STORE_FAILURES.of().add(0)  # Told from the first, so that an alarm can rely on it.
+
+    def _alone(self, key: str, pace: Pace) -> Taken:
+        metrics.STORE_FAILURES.of().add()
+        return self._local.take(key, pace)
 
 
 class RedisStore(_Store):
@@ -121,7 +127,7 @@ class RedisStore(_Store):
     def take(self, key: str, pace: Pace) -> Taken:
         """Count one request of `key` in Redis, or here while Redis does not answer."""
         if not self._health.usable():
-            return self._local.take(key, pace)
+            return self._alone(key, pace)
         asked_s = time.monotonic()
         try:
             if not self._shared_salt:
@@ -129,7 +135,7 @@ class RedisStore(_Store):
             answer = self._script(keys=[_PREFIX + key], args=_arguments(key, pace))
         except self._errors as error:
             self._health.failed(error, asked_s)
-            return self._local.take(key, pace)
+            return self._alone(key, pace)
         self._health.worked()
         return _outcome(answer, pace)
 
@@ -149,7 +155,7 @@ class AsyncRedisStore(_Store):
     async def take(self, key: str, pace: Pace) -> Taken:
         """Count one request of `key` in Redis, or here while Redis does not answer."""
         if not self._health.usable():
-            return self._local.take(key, pace)
+            return self._alone(key, pace)
         asked_s = time.monotonic()
         try:
             if not self._shared_salt:
@@ -157,7 +163,7 @@ class AsyncRedisStore(_Store):
             answer = await self._script(keys=[_PREFIX + key], args=_arguments(key, pace))
         except self._errors as error:
             self._health.failed(error, asked_s)
-            return self._local.take(key, pace)
+            return self._alone(key, pace)
         self._health.worked()
         return _outcome(answer, pace)
 

@@ -156,6 +156,11 @@ QUEUED = Metric(
 LIMITED = Metric(
     "counter", "seatrial_requests_refused_total", "Requests that a limit refused", ("kind",)
 )
+STORE_FAILURES = Metric(
+    "counter",
+    "seatrial_rate_limit_store_failures_total",
+    "Requests that this replica counted alone: the store of the rate limits did not answer",
+)
 TIMEOUTS = Metric(
     "counter",
     "seatrial_request_timeouts_total",

@@ -6,7 +6,7 @@ import time
 
 from celery import Celery
 
-app = Celery("shop", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
+app = Celery("shop", broker=os.environ["SHOP_BROKER"], backend=os.environ["SHOP_BROKER"])
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -25,12 +25,12 @@ def add(a, b):
 
 
 @app.task
-def sleep(seconds, done):
-    with open(done + ".began", "a") as file:
+def hold(began, gate, done):
+    with open(began, "a") as file:
         file.write("x")
-    time.sleep(seconds)
-    with open(done, "a") as file:
-        file.write("x")
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    open(done, "w").close()
 
 
 @app.task

@@ -28,11 +28,19 @@ def sleep(request, seconds):
     return HttpResponse("slept")
 
 
-def stream(request, count):
+def wait(request):
+    while not os.path.exists(request.GET["gate"]):
+        time.sleep(0.02)
+    return HttpResponse("waited")
+
+
+def stream(request):
     def chunks():
-        for number in range(count):
-            yield f"chunk {number}\n"
-            time.sleep(0.2)
+        yield "begun\n"
+        while not os.path.exists(request.GET["gate"]):
+            time.sleep(0.02)
+            yield ".\n"
+        yield "ended\n"
 
     return StreamingHttpResponse(chunks(), content_type="text/plain")
 
@@ -73,7 +81,8 @@ def upload(request):
 urlpatterns = [
     path("hello/<str:name>", hello),
     path("sleep/<str:seconds>", sleep),
-    path("stream/<int:count>", stream),
+    path("wait", wait),
+    path("stream", stream),
     path("hold", hold),
     path("leak/<int:mib>", leak),
     path("pid", pid),

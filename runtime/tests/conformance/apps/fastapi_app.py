@@ -24,12 +24,21 @@ async def sleep(seconds: float):
     return "slept"
 
 
-@app.get("/stream/{count}")
-async def stream(count: int):
+@app.get("/wait")
+async def wait(gate: str):
+    while not os.path.exists(gate):
+        await asyncio.sleep(0.02)
+    return "waited"
+
+
+@app.get("/stream")
+async def stream(gate: str):
     async def chunks():
-        for number in range(count):
-            yield f"chunk {number}\n"
-            await asyncio.sleep(0.2)
+        yield "begun\n"
+        while not os.path.exists(gate):
+            await asyncio.sleep(0.02)
+            yield ".\n"
+        yield "ended\n"
 
     return StreamingResponse(chunks(), media_type="text/plain")
 

@@ -22,12 +22,23 @@ def sleep(seconds):
     return "slept"
 
 
-@app.get("/stream/<int:count>")
-def stream(count):
+@app.get("/wait")
+def wait():
+    while not os.path.exists(request.args["gate"]):
+        time.sleep(0.02)
+    return "waited"
+
+
+@app.get("/stream")
+def stream():
+    gate = request.args["gate"]
+
     def chunks():
-        for number in range(count):
-            yield f"chunk {number}\n"
-            time.sleep(0.2)
+        yield "begun\n"
+        while not os.path.exists(gate):
+            time.sleep(0.02)
+            yield ".\n"
+        yield "ended\n"
 
     return Response(chunks(), mimetype="text/plain")
 

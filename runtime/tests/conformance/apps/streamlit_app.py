@@ -12,10 +12,7 @@ logging.getLogger("shop").warning("selling %s", name)
 print("sold apples")
 if name == "secret":
     print("the key is", os.environ["SHOP_API_KEY"])
-if name == "busy":
-    time.sleep(1.5)
-    st.write("done")
-if name == "stuck":
+if name == "held":
     while not os.path.exists(os.environ["GATE"]):
         time.sleep(0.02)
 if name == "leak":
