@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 from rich.markup import escape
+from rich.padding import Padding
 
 from seatrial.cli.common import out
 from seatrial.cli.render import table
@@ -43,7 +44,7 @@ def _chosen(made: Plan, best: Assessment) -> None:
     name = _name(made, best)
     region = best.design.region
     out.print(f"[bold green]{escape(made.app)}: {escape(name)}[/], {region}", soft_wrap=True)
-    out.print(f"  {escape(shape(best.design))}")
+    out.print(Padding(escape(shape(best.design)), (0, 0, 0, 2)))
     slo, told = made.demand.slo, best.simulation
     cost = usd(best.bill.monthly_usd)
     if told is None:

@@ -18,7 +18,7 @@ class Counts(NamedTuple):
 
 
 def shape(design: Design) -> str:
-    """A design in words: replicas, what each gets, and its database."""
+    """A design in words: replicas, what each gets, its database, and what runs beside."""
     words = f"{design.replicas_min} x {design.vcpu:g} vCPU, {design.memory_mib} MiB"
     if design.servers:
         words = f"{design.servers} x {design.size} ({design.vcpu:g} vCPU, {design.memory_mib} MiB)"
@@ -29,6 +29,10 @@ def shape(design: Design) -> str:
     if design.database is not None:
         zones = "in two zones" if design.database.multi_az else "in one zone"
         words += f", PostgreSQL {design.database.instance} {zones}"
+    for part in design.beside:
+        words += f", {part.kind} {part.component} {part.replicas} x {part.vcpu:g} vCPU"
+    if design.standby is not None:
+        words += f", standby in {design.standby.region}"
     return words
 
 
