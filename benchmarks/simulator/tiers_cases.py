@@ -12,11 +12,12 @@ from seatrial.assessor.simulate.failures import replica_rps
 from seatrial.kernel.simulation import Arrivals, Fleet, Policy, PolicyKind, RouteLaw
 
 KINDS: tuple[PolicyKind, ...] = (
-    "fixed", "target-tracking", "step", "hpa", "knative", "cloud-run",
+    "fixed", "target-tracking", "step", "hpa", "knative", "cloud-run", "per-request",
 )  # fmt: skip
 CELLS = 200
 MOST = 60
 """Replicas of a fleet at most, so that the exact replay of hundreds stays minutes."""
+ENVIRONMENTS = 300
 
 
 class Demand(NamedTuple):
@@ -68,6 +69,10 @@ def fleet(chance: np.random.Generator, given: Demand, kind: PolicyKind) -> Fleet
         start_s=float(chance.choice([5.0, 30.0, 60.0, 120.0])),
     )  # fmt: skip
     peak = max(given.arrivals.weekly_weights) * given.arrivals.requests_day / 86_400
+    if kind == "per-request":
+        # As `fleet_of` has functions: nothing is kept, and the account's limit is far away.
+        return replace(one, replicas_min=0, replicas_max=ENVIRONMENTS, workers=1, slots=1,
+                       queue="replica", policy=Policy(kind=kind))  # fmt: skip
     capacity, _ = replica_rps(one, given.laws)
     wanted = math.ceil(peak / capacity / chance.uniform(0.45, 0.85))
     if kind == "fixed":

@@ -1,15 +1,15 @@
 """T1: a fluid year. Minute by minute for many fleets at once, with bursts and scaling.
 
 What is approximated:
-- The weeks of a year differ by its growth and by chance only. Four of them or more, evenly spread,
-  are simulated minute by minute, one after another, and stand for all 52; more where growth is
-  more than 10 % from one to the next. The 365th day is as the others.
-- Within a minute (or the policy's period, if that is shorter) the load is constant, and the queue
-  is that of such a load for ever. What happens in seconds is in the tables of `waits`; what
-  happens in a minute is in `minutes`. A backlog from a minute over capacity is a fluid.
-- Policies look four times a minute at most. What they see is the mean of the fluid, times a factor
-  by chance with the variance that so few requests leave; a quiet minute of HPA counts as its
-  highest step.
+- The weeks of a year differ by its growth and by chance only. Without growth the first is
+  simulated minute by minute and stands for all 52, as it does in the exact tiers; with growth two
+  or more, evenly spread, at most 10 % from one to the next. The 365th day is as the others.
+- Within a step (a minute, or less where the policy looks more often) the load is constant, and
+  requests are as at a constant load, but that a queue fills and empties no faster than requests
+  come and are served (`lookup`). What happens in seconds is in the tables of `waits`; what happens
+  in a step is in `minutes`. A backlog from a minute over capacity is a fluid.
+- What policies see is the mean of the fluid, times a factor by chance with the variance that such
+  means have at a constant load. Knative and Cloud Run look less often than they do (`layout`).
 - Replicas that start serve as others once they are ready: no warm-up, no recycling of workers.
 The minute rates are those that `arrivals` draws from the same seed, so that the exact tiers see the
 same minutes.
@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seatrial.assessor.simulate import layout, minutes, reading, waits
+from seatrial.assessor.simulate import layout, lookup, minutes, mixing, reading, waits
 from seatrial.assessor.simulate.arrivals import WEEK_S, check, period_s, rate_rps
 from seatrial.assessor.simulate.bursts import solve
 from seatrial.assessor.simulate.chance import compiled, log_gamma_draw, stream
@@ -38,12 +38,9 @@ from seatrial.kernel.simulation import Arrivals, Fleet, HourOutlook, RouteLaw
 MINUTES = 525_600
 WEEK = 7 * 1440
 YEAR_WEEKS = 52
-WEEKS = 4
+WEEKS = 2
 STEP = 0.1
 """Growth from one simulated week to the next, as a logarithm."""
-BATCH = 256
-TICKS = 4
-"""Steps of a policy in a minute at most."""
 METHOD = "fluid year by the minutes of evenly spread weeks (T1)"
 
 
@@ -89,15 +86,17 @@ def _shake(rates: Floats, variances: Floats, numbers: npt.NDArray[np.int64], see
 
 
 def weeks_of(arrivals: Arrivals) -> npt.NDArray[np.int64]:
-    """The weeks of the year that are simulated, evenly spread.
+    """The weeks of the year that are simulated: the first where all are alike.
 
-    As many as keep what comes within STEP from one to the next, `WEEKS` at least; all of a trace
-    that is longer than a week.
+    Else as many, evenly spread, as keep what comes within STEP from one to the next, `WEEKS` at
+    least; all of a trace that is longer than a week.
     """
     if arrivals.trace_s and period_s(arrivals) > WEEK_S:
         many = YEAR_WEEKS
     else:
         growth = abs(math.log(arrivals.growth_year)) if arrivals.growth_year > 0 else 0.0
+        if growth == 0.0:
+            return np.zeros(1, np.int64)
         many = min(YEAR_WEEKS, max(WEEKS, math.ceil(growth / STEP)))
     return ((np.arange(many) + 0.5) * (YEAR_WEEKS / many)).astype(np.int64)
 
@@ -159,31 +158,41 @@ def check_fleet(laws: Sequence[RouteLaw], fleet: Fleet) -> None:
 def _parameters(fleet: Fleet, found: Table) -> list[float]:
     policy = fleet.policy
     kind = layout.KINDS.index(policy.kind)
-    # Whole steps a minute; only policies that look more often than each minute have more than one.
-    often = policy.kind in ("hpa", "knative", "cloud-run")
-    ticks = max(1, min(TICKS, round(60.0 / policy.period_s))) if often else 1
     least = fleet.replicas_min
     if policy.kind in ("target-tracking", "step", "hpa"):
         # None of these starts from nothing: there is no replica to measure.
         least = max(least, min(1, fleet.replicas_max))
-    capacity = found.capacity_rps
-    if policy.kind == "per-request":
-        capacity = 1.0 / found.service_s
+    ticks = ticks_of(fleet)
+    service = 1.0 / found.capacity_rps if policy.kind == "per-request" else found.service_s
     return [
         kind, layout.METRICS.index(policy.metric), policy.target, policy.cooldown_out_s,
-        policy.cooldown_in_s, ticks, least, fleet.replicas_max, fleet.start_s, fleet.timeout_s,
-        fleet.queue_max * waits.queues_of(fleet), fleet.retries / (fleet.retries + 1.0), capacity,
-        found.cpu_s, found.service_s, fleet.vcpu, fleet.workers * fleet.slots,
-        found.noise(policy.metric), 1.0 if policy.metric == "cpu" else math.inf,
+        policy.cooldown_in_s, ticks, least, fleet.replicas_max, fleet.start_s,
+        fleet.timeout_s, fleet.queue_max * waits.queues_of(fleet),
+        fleet.retries / (fleet.retries + 1.0), found.capacity_rps, found.cpu_s, service,
+        fleet.vcpu, fleet.workers * fleet.slots,
+        math.sqrt(found.noise(policy.metric) * ticks / 60.0) / 3.0,
+        1.0 if policy.metric == "cpu" else math.inf,
     ]  # fmt: skip
 
 
-def _counts(fleet: Fleet) -> bool:
-    """Whether the policy goes by requests at once, those that wait among them."""
-    kind, metric = fleet.policy.kind, fleet.policy.metric
-    if kind in ("knative", "cloud-run"):
-        return True
-    return kind not in ("fixed", "per-request") and metric == "concurrency"
+def table_of(laws: tuple[RouteLaw, ...], fleet: Fleet, burst: float) -> Table:
+    """The table of a fleet. A function's requests never share an environment, whatever comes."""
+    functions = fleet.policy.kind == "per-request"
+    return waits.table(laws, waits.shape_of(fleet), 0.0 if functions else burst)
+
+
+def ticks_of(fleet: Fleet) -> int:
+    """Steps in a minute."""
+    return layout.TICKS.get(fleet.policy.kind, 1)
+
+
+def cells_of(fleet: Fleet) -> tuple[int, ...]:
+    """Cells of the table that a fleet's year is made of."""
+    kind = fleet.policy.kind
+    if kind == "per-request":
+        return (0,)
+    most = fleet.replicas_min if kind == "fixed" else fleet.replicas_max
+    return tuple(mixing.cells_for(fleet.replicas_min, most))
 
 
 def _steps(fleets: Sequence[Fleet]) -> Floats:
@@ -204,38 +213,29 @@ def year(
     for fleet in fleets:
         check_fleet(laws, fleet)
     rates, burst = rates_of(arrivals, seed)
-    tables = [waits.table(tuple(laws), waits.shape_of(fleet), burst) for fleet in fleets]
-    params = np.array([_parameters(*pair) for pair in zip(fleets, tables, strict=True)])
-    steps, places = _steps(fleets), waits.places()
+    tables = [table_of(tuple(laws), fleet, burst) for fleet in fleets]
+    cells = [cells_of(fleet) for fleet in fleets]
+    steps, share = _steps(fleets), rates.size / MINUTES
+    roots, chances = 1.0 / np.sqrt(np.maximum(rates, 1e-12)), lookup.chances()
+    wanted: dict[Table, set[int]] = {}
+    for found, some in zip(tables, cells, strict=True):
+        wanted.setdefault(found, set()).update(some)
+    jobs = [(found, cell) for found, some in wanted.items() for cell in found.missing(some)]
 
-    with ThreadPoolExecutor(threads()) as pool:
-        inside = list(pool.map(lambda fleet, found: found.inside(_counts(fleet)), fleets, tables))
-
-    def flow(row: int) -> _Flow:
+    def outlook(row: int) -> YearOutlook:
+        fleet, found = fleets[row], tables[row]
         work, counts = np.zeros(layout.WORK), np.zeros(layout.COUNTS)
-        work[: len(layout.FIELDS)] = params[row]
-        minutes.one(rates, work, steps[row], np.append(places, inside[row]), counts)
-        calm, late, hours = np.split(counts, (layout.LATE, layout.CAME))
-        shape = (layout.HOURS, -1)
-        totals = work[layout.DESIRED : layout.DESIRED + len(layout.TOTALS)]
-        return _Flow(calm.reshape(shape), late.reshape(shape), hours.reshape(shape), totals)
+        work[: len(layout.FIELDS)] = _parameters(fleet, found)
+        if fleet.policy.kind == "per-request":
+            seen = lookup.functions(work[layout.SERVICE], burst, float(rates.max()))
+        else:
+            seen = lookup.tables(found, cells[row], ticks_of(fleet))
+        minutes.one(rates, roots, chances, work, steps[row], seen, counts)
+        return _outlook(work, counts, cells[row], found, share)
 
-    found: list[YearOutlook] = []
     with ThreadPoolExecutor(threads()) as pool:
-        # In batches, so that what is counted of many fleets is not all kept at once.
-        for begin in range(0, len(fleets), BATCH):
-            rows = range(begin, min(begin + BATCH, len(fleets)))
-            flows = list(pool.map(flow, rows))
-            used = [reading.cells_of(one.calm) for one in flows]
-            wanted: dict[waits.Table, set[int]] = {}
-            for row, cells, one in zip(rows, used, flows, strict=True):
-                full = [waits.ROWS - 1] if one.late.any() else []
-                wanted.setdefault(tables[row], set()).update(cells, full)
-            jobs = [(t, cell) for t, cells in wanted.items() for cell in t.missing(sorted(cells))]
-            list(pool.map(lambda job: job[0].play(job[1]), jobs))
-            found += pool.map(_outlook, flows, used, [tables[row] for row in rows],
-                              [rates.size / MINUTES] * len(rows))  # fmt: skip
-    return found
+        list(pool.map(lambda job: job[0].play(job[1]), jobs))
+        return list(pool.map(outlook, range(len(fleets))))
 
 
 def threads() -> int:
@@ -243,24 +243,22 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Flow(NamedTuple):
-    """What `minutes.one` counts of a fleet."""
-
-    calm: Floats
-    late: Floats
-    hours: Floats
-    totals: Floats
-
-
-def _outlook(flow: _Flow, used: list[int], table: Table, share: float) -> YearOutlook:
+def _outlook(
+    work: Floats, counts: Floats, cells: tuple[int, ...], table: Table, share: float
+) -> YearOutlook:
     """The year of which a share was simulated."""
-    totals = dict(zip(layout.TOTALS, (flow.totals / share).tolist(), strict=True))
-    times, failed = reading.quantiles(flow.calm, flow.late, used, table, (0.5, 0.95, 0.99))
-    p50, p95, p99 = (1000 * q if math.isfinite(q) else None for q in times[-1].tolist())
-    came, lost, held = flow.hours.T
+    sums = work[layout.DESIRED : layout.DESIRED + len(layout.TOTALS)] / share
+    totals = dict(zip(layout.TOTALS, sums.tolist(), strict=True))
+    calm, late, hours = (part.reshape(layout.HOURS, -1) for part in
+                         np.split(counts, (layout.LATE, layout.CAME)))  # fmt: skip
+    tails, times, failed = reading.quantiles(
+        calm, late, table.alike, table.overload(cells[-1]), table
+    )
+    p50, p95, p99 = (1000 * q if math.isfinite(q) else None for q in times)
+    came, lost, held = hours.T
     errors = 100 * np.divide(lost + failed, came, where=came > 0, out=np.zeros(layout.HOURS))
     spent = 60.0 * MINUTES * share / layout.HOURS
-    week = np.column_stack([came / spent, held / spent, 1000 * times[:-1, 1], errors])
+    week = np.column_stack([came / spent, held / spent, 1000 * tails, errors])
     extra = float(failed.sum()) / share
     arrived, lost_year = totals["arrived"], totals["lost"] + extra
     return YearOutlook(

@@ -1,12 +1,12 @@
 """The compiled minutes of the fluid year of one fleet.
 
-Requests are a fluid. In each interval (a minute, or the policy's period if shorter) what comes
-and what waits is served up to the capacity that is ready; the rest waits, and what would wait
-longer than the time-out, or beyond the queues, is given up. A share of that is asked for again.
-Below capacity the interval's requests are counted by utilisation; above, by the fluid's wait.
-The policy sees the mean of the interval just past, with the chance that is left in such a mean.
-Replicas count, and cost, from when they are asked for. Each fleet is
-computed alone and in order, so threads do not change a bit.
+Requests are a fluid. In each step (a minute, or less where the policy looks more often) what comes
+and what is there is served as `lookup` has it; beyond the most that replicas have at once at a
+constant load the rest waits, and what would wait longer than the time-out, or beyond the queues,
+is given up. A share of that is asked for again. The step's requests are counted by the utilisation
+that is reached; beyond, by the fluid's wait. The policy sees the mean of the step just past, with
+the chance that is left in such a mean. Replicas count, and cost, from when they are asked for. Each
+fleet is computed alone and in order, so threads do not change a bit.
 
 Few functions, none inside another more than needed, no views and no array expressions: compiling
 is most of what a first run waits for.
@@ -20,16 +20,21 @@ import numpy as np
 from numba import njit
 
 from seatrial.assessor.simulate.borrowed import INNER, borrowed
+from seatrial.assessor.simulate.chance import mix
 from seatrial.assessor.simulate.layout import (
     AGAIN,
     AGE,
     ARRIVED,
     BACKLOG,
+    BUSY_LEVELS,
+    BUSY_RANKS,
     CAME,
     CAPACITY,
     COMING,
+    DELAY,
     DESIRED,
     DUE,
+    ENVIRONMENTS,
     FIXED,
     HOURS,
     HPA,
@@ -38,42 +43,37 @@ from seatrial.assessor.simulate.layout import (
     LATE,
     LEAST,
     LEFT,
+    LOOKS,
     LOST,
     MANY,
     MOST,
     PEAK,
     PENDING,
+    PLACE,
     QUEUE,
     READY,
     REPLICA_S,
     REQUEST,
     RETRY,
+    ROOM,
+    SEEN,
+    SEEN_ROW,
     SERVED,
     SERVICE,
-    SPOTS,
     START,
     STATE,
-    TICKS,
     TIMEOUT,
+    TURNS,
 )
-from seatrial.assessor.simulate.steering import decide, quiet
-from seatrial.assessor.simulate.waits import CELLS, WAIT_FIRST_S, WAIT_LAST_S, WAITS
+from seatrial.assessor.simulate.mixing import COUNTED, SPOTS
+from seatrial.assessor.simulate.steering import decide
+from seatrial.assessor.simulate.waits import WAIT_FIRST_S, WAIT_LAST_S, WAITS
 from seatrial.kernel import policies
 
 _request = njit(**INNER)(policies.per_request)
 
 _WIDTH = math.log(WAIT_LAST_S / WAIT_FIRST_S) / (WAITS - 2)
-
-
-@njit(**INNER)
-def _count(c, place, tables, ready, use, requests):
-    """Count requests of an hour at a utilisation below 1, in shares of the two rows about it."""
-    cell = tables[int(use * (SPOTS - 1) + 0.5)]
-    row = int(cell)
-    part = cell - row
-    at = place + row + int(tables[SPOTS + min(int(ready + 0.5), MANY)])
-    c[at] += requests * (1.0 - part)
-    c[at + 1] += requests * part
+_RANKS = np.uint64(BUSY_RANKS - 1)
 
 
 @njit(**INNER)
@@ -89,37 +89,41 @@ def _waited(c, place, low, high, mass):
 
 
 @njit(**INNER)
-def _overloaded(c, place, w, offered, rate, span, capacity, ready):
-    """An interval with a backlog.
+def _overloaded(c, place, w, offered, span, able, capacity, delay, within, inside):
+    """A step that serves some late; returns what it serves without a wait.
 
-    Returns what is served late, what without a wait, and what is lost.
+    `within` requests were there as at a constant load, and `inside` are at its end. The others are
+    a backlog, and wait `delay` more than the fluid does.
     """
     backlog = w[BACKLOG]
-    limit = w[TIMEOUT] * (capacity if capacity > 0.0 else rate)
+    limit = max(0.0, w[TIMEOUT] - delay) * (capacity if capacity > 0.0 else offered / span)
     if w[QUEUE] > 0.0:
-        limit = min(limit, w[QUEUE] * max(ready, 1.0))
-    served = min(backlog + offered, capacity * span)
-    rest = backlog + offered - served
+        limit = min(limit, w[QUEUE] * max(able, 1.0))
+    rest = max(0.0, within + backlog + offered - capacity * span - inside)
+    rest = min(rest, backlog + offered)
     given_up = max(0.0, rest - limit)
     rest -= given_up
+    done = backlog + offered - rest - given_up
     delayed = 0.0
     if capacity <= 0.0:
         w[AGE] += span
     else:
-        first = min(max(backlog / capacity, min(w[AGE], w[TIMEOUT])), w[TIMEOUT])
+        first = min(delay + max(backlog / capacity, w[AGE]), w[TIMEOUT])
         w[AGE] = 0.0
-        delayed = served
+        delayed = done
         if rest <= 1e-9:
             inflow = offered / span
             drain = 1.0
             if capacity > inflow:
                 drain = min(1.0, backlog / max(capacity - inflow, 1e-12) / span)
-            delayed = min(served, backlog + inflow * span * drain)
+            delayed = min(done, backlog + inflow * span * drain)
             rest = 0.0
-        _waited(c, place, first, rest / capacity, delayed)
+        _waited(c, place, first, min(delay + rest / capacity, w[TIMEOUT]), delayed)
     w[BACKLOG] = rest
     w[AGAIN] = given_up * w[RETRY]
-    return delayed, served - delayed, given_up - w[AGAIN]
+    w[LOST] += given_up - w[AGAIN]
+    w[SERVED] += done
+    return done - delayed
 
 
 @njit(**INNER)
@@ -164,92 +168,148 @@ def _joined(w, now, span):
 
 
 @njit(**INNER)
-def _minute(minute, rate, hour, w, state, steps, tables, c):
-    """All steps of a minute, whatever happens in it."""
-    ticks = int(w[TICKS])
-    span = 60.0 / ticks
-    for tick in range(ticks):
-        start = minute * 60.0 + tick * span
-        desired = w[DESIRED]
-        able = w[READY]
-        if w[COMING] > 0.0:
-            able += _joined(w, start, span)
-        again = w[AGAIN]
-        capacity = able * w[CAPACITY]
-        flow = rate + again / span
-        wanted = decide(
-            state, w, steps, tables, minute, tick, span, min(flow, capacity), w[BACKLOG], flow,
-            desired, able,
-        )  # fmt: skip
-        prompt = rate * span
-        if w[BACKLOG] > 0.0 or again > 0.0 or flow >= capacity:
-            delayed, prompt, lost = _overloaded(
-                c, LATE + hour * WAITS, w, rate * span + again, flow, span, capacity, able
-            )
-            w[SERVED] += delayed
-            w[LOST] += lost
-        if prompt > 0.0:
-            _count(c, hour * CELLS, tables, able, min(1.0, flow / capacity), prompt)
-            w[SERVED] += prompt
-        w[REPLICA_S] += desired * span
-        if wanted != desired:
-            _resize(w, wanted, start + span + w[START])
-
-
-@njit(**INNER)
-def _function(minute, rate, hour, w, state, c):
+def _function(minute, rate, hour, w, state, tables, c):
     """A minute of environments of one request each: none waits, but for a cold start.
 
-    Requests at once vary like a Poisson count, so twice its deviation is kept beside their mean.
+    So many environments are there as requests were at once at most in the last minutes. Of requests
+    at once in the mean TABLES know the most of a minute, by chance.
     """
     flow = rate + w[AGAIN] / 60.0
-    busy = flow * w[SERVICE]
-    many = busy + 2.0 * math.sqrt(busy)
+    rank = int(mix(np.uint64(minute)) & _RANKS)
+    first, width = tables[ENVIRONMENTS], tables[ENVIRONMENTS + 1]
+    place = 0.0
+    if flow * w[SERVICE] > first:
+        place = min(math.log(flow * w[SERVICE] / first) / width, BUSY_LEVELS - 1.0)
+    many = tables[ENVIRONMENTS + 2 + int(place + 0.5) * BUSY_RANKS + rank]
     present = _request(state, minute * 60.0, many, w[DESIRED], w[LEAST], w[MOST])
     served = min(flow, present / w[SERVICE]) * 60.0
     given_up = flow * 60.0 - served
     w[AGAIN] = given_up * w[RETRY]
     cold = min(served, max(0.0, present - w[DESIRED]))
     _waited(c, LATE + hour * WAITS, w[START], w[START], cold)
-    c[hour * CELLS] += served - cold
+    c[hour * COUNTED] += served - cold
     w[DESIRED] = present
-    w[REPLICA_S] += max(served * w[SERVICE], w[LEAST] * 60.0)
+    w[REPLICA_S] += present * 60.0
     w[SERVED] += served
     w[PEAK] = max(w[PEAK], present)
     w[LOST] += given_up - w[AGAIN]
 
 
+@njit(**INNER)
+def _scaled(rates, roots, chances, w, state, steps, tables, c):
+    """A fleet of replicas, step by step."""
+    kind, ticks = w[KIND], int(w[LOOKS])
+    span = 60.0 / ticks
+    desired, able, known = w[LEAST], w[LEAST], -1.0
+    within, room, scale, counted, place, at = 0.0, 0.0, 0.0, 0, 0, 0
+    for minute in range(rates.size):
+        rate, hour = rates[minute], minute // 60 % HOURS
+        if minute % 60 == 0:
+            lost, held, came = w[LOST], 0.0, 0.0
+        came += rate * 60.0
+        for tick in range(ticks):
+            if w[COMING] > 0.0:
+                able = w[READY]
+                able += _joined(w, minute * 60.0 + tick * span, span)
+            else:
+                able = w[READY]
+            if able != known:
+                known = able
+                level = int(tables[min(int(able + 0.5), MANY)])
+                counted = level * SPOTS
+                place, at = PLACE + level * (TURNS + 1), SEEN + level * SEEN_ROW
+                room = able * tables[ROOM + level]
+                scale = TURNS / room if able > 0.0 else 0.0
+            offered = rate * span + w[AGAIN]
+            before, backlog = within, w[BACKLOG]
+            total = offered + before + backlog
+            x = tables[place + int(min(total * scale, TURNS + 0.0) + 0.5)]
+            spot = int(x)
+            part = x - spot
+            seen = at + 3 * spot
+            within = able * (tables[seen] * (1.0 - part) + tables[seen + 3] * part)
+            if backlog <= 0.0 and w[AGAIN] <= 0.0 and total <= room:
+                prompt = offered
+                w[SERVED] += prompt
+            else:
+                prompt = _overloaded(
+                    c, LATE + hour * WAITS, w, offered, span, able, able * w[CAPACITY],
+                    tables[DELAY + level], before, within,
+                )  # fmt: skip
+            c[hour * COUNTED + counted + int(x + 0.5)] += prompt
+            held += desired
+            if kind == FIXED:
+                continue
+            served = max(0.0, min((total - within) / span, able * w[CAPACITY]))
+            busy = 0.5 * (before + within + backlog + w[BACKLOG])
+            wanted = decide(
+                state, w, steps, chances, minute, tick, span, served, busy, tables[seen + 1],
+                tables[seen + 2], rate, roots[minute], desired, able,
+            )  # fmt: skip
+            if wanted != desired:
+                _resize(w, wanted, minute * 60.0 + (tick + 1) * span + w[START])
+                desired = wanted
+        if minute % 60 == 59:
+            _hour(w, c, hour, came, lost, held * span)
+
+
+@njit(**INNER)
+def _hour(w, c, hour, came, lost, held):
+    """Note what came, what was lost of it and what was held in an hour."""
+    w[ARRIVED] += came
+    w[REPLICA_S] += held
+    c[CAME + 3 * hour] += came
+    c[CAME + 3 * hour + 1] += w[LOST] - lost
+    c[CAME + 3 * hour + 2] += held
+
+
+@njit(**INNER)
+def _functions(rates, w, state, tables, c):
+    """Environments of one request each, minute by minute: none waits, but for a cold start.
+
+    So many environments are there as requests were at once at most in the last minutes. Of requests
+    at once in the mean TABLES know the most of a minute, by chance.
+    """
+    first, width, place = tables[ENVIRONMENTS], tables[ENVIRONMENTS + 1], 0.0
+    present = w[LEAST]
+    for minute in range(rates.size):
+        rate, hour = rates[minute], minute // 60 % HOURS
+        before, lost = present, w[LOST]
+        flow = rate + w[AGAIN] / 60.0
+        place = 0.0
+        if flow * w[SERVICE] > first:
+            place = min(math.log(flow * w[SERVICE] / first) / width, BUSY_LEVELS - 1.0)
+        rank = int(mix(np.uint64(minute)) & _RANKS)
+        many = tables[ENVIRONMENTS + 2 + int(place + 0.5) * BUSY_RANKS + rank]
+        present = _request(state, minute * 60.0, many, before, w[LEAST], w[MOST])
+        served = min(flow, present / w[SERVICE]) * 60.0
+        given_up = flow * 60.0 - served
+        w[AGAIN] = given_up * w[RETRY]
+        w[LOST] += given_up - w[AGAIN]
+        cold = min(served, max(0.0, present - before))
+        _waited(c, LATE + hour * WAITS, w[START], w[START], cold)
+        c[hour * COUNTED] += served - cold
+        w[SERVED] += served
+        w[PEAK] = max(w[PEAK], present)
+        _hour(w, c, hour, rate * 60.0, lost, present * 60.0)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def one(rates, w, steps, tables, c):
-    """One fleet through the minutes of `rates`, whole hours from a Monday on, into `w` and `c`."""
+def one(rates, roots, chances, w, steps, tables, c):
+    """One fleet through the minutes of `rates`, whole hours from a Monday on, into `w` and `c`.
+
+    `roots` are one over the roots of the rates, `chances` normal variables by minute and step.
+    """
     w, c = borrowed(w), borrowed(c)
-    tables, steps = borrowed(tables), borrowed(steps)
-    # A queue takes what its state leaves, and `_still` knows the queue of `hpa`.
+    tables, steps, chances = borrowed(tables), borrowed(steps), borrowed(chances)
+    rates, roots = borrowed(rates), borrowed(roots)
+    # A queue takes what its state leaves.
     own = np.zeros(policies.HPA_STATE if w[KIND] == HPA else STATE)
     state = borrowed(own)
     w[DESIRED] = w[READY] = w[PEAK] = w[LEAST]
-    fixed = w[KIND] == FIXED
-    for begin in range(0, rates.size, 60):
-        hour = (begin // 60) % HOURS
-        lost, held, came = w[LOST], w[REPLICA_S], 0.0
-        for minute in range(begin, begin + 60):
-            rate = rates[minute]
-            came += rate * 60.0
-            room = w[READY] * w[CAPACITY]
-            if w[KIND] == REQUEST:
-                _function(minute, rate, hour, w, state, c)
-            elif (
-                rate < room and w[BACKLOG] <= 0.0 and w[AGAIN] <= 0.0 and w[COMING] <= 0.0
-                and (fixed or quiet(rate, minute, w, state, tables))
-            ):  # fmt: skip
-                _count(c, hour * CELLS, tables, w[READY], rate / room, rate * 60.0)
-                w[SERVED] += rate * 60.0
-                w[REPLICA_S] += w[DESIRED] * 60.0
-            else:
-                _minute(minute, rate, hour, w, state, steps, tables, c)
-        w[ARRIVED] += came
-        c[CAME + 3 * hour] += came
-        c[CAME + 3 * hour + 1] += w[LOST] - lost
-        c[CAME + 3 * hour + 2] += w[REPLICA_S] - held
+    if w[KIND] == REQUEST:
+        _functions(rates, w, state, tables, c)
+    else:
+        _scaled(rates, roots, chances, w, state, steps, tables, c)
     w[LEFT] = w[BACKLOG] + w[AGAIN]
     return own.size

@@ -1,84 +1,107 @@
-"""From counts by cell and by wait to quantiles of response times."""
+"""From counts by utilisation and by wait to quantiles of response times."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from seatrial.assessor.simulate.waits import ROWS, Floats, Table
+from seatrial.assessor.simulate.borrowed import INNER
+from seatrial.assessor.simulate.layout import HOURS
+from seatrial.assessor.simulate.mixing import ACROSS, ALONG, CELLS, NODES, SPOTS
+from seatrial.assessor.simulate.waits import BINS, WAITS, Floats, Table
 
-RARE = 1e-3
-"""Share of a year's requests in cells that are not worth playing; they count as the nearest."""
+RANKS = np.array([0.95, 0.5, 0.95, 0.99])
+"""Of each hour, and then of all."""
+
+
+@njit(**INNER)
+def _share_out(counts, hour, along, across, like, mass):
+    """Put what an hour counted by level and spot into the cells."""
+    rows = along.shape[1]
+    for at in range(counts.shape[1]):
+        count = counts[hour, at]
+        if count == 0.0:
+            continue
+        level, spot = at // SPOTS, at % SPOTS
+        first = int(along[spot, rows - 1])
+        for one in range(across.shape[1]):
+            some = count * across[level, one]
+            if some != 0.0:
+                for node in range(NODES):
+                    cell = like[one * (CELLS // across.shape[1]) + first + node]
+                    mass[cell] += some * along[spot, node]
+
+
+@njit(**INNER)
+def _quantile(mass, used, many, below, late, edges, wanted):
+    """The time below which `wanted` requests are; inf beyond the last edge."""
+    low, high, before, after = -1, edges.size - 1, 0.0, math.inf
+    middle = high
+    while True:
+        found = 0.0
+        for i in range(many):
+            cell = used[i]
+            share = below[middle, cell] if cell < CELLS else late[cell - CELLS, middle]
+            found += mass[cell] * share
+        if found >= wanted:
+            high, after = middle, found
+        elif middle == edges.size - 1:
+            return math.inf
+        else:
+            low, before = middle, found
+        if high - low <= 1:
+            break
+        middle = (low + high) // 2
+    part = (wanted - before) / (after - before) if after > before else 1.0
+    return edges[high] * (edges[1] / edges[0]) ** (part - 1.0)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _quantiles(weights, below, answered, edges, shares, out):
-    """out[row, share]: the time below which a share of `answered[row]` is; inf: nothing is, or it
-    is beyond the last edge. `weights[row, cell]` of `below[cell, bin]`."""
-    last = edges.size - 1
-    width = edges[1] / edges[0]
-    for row in range(weights.shape[0]):
-        most = 0.0
-        for cell in range(weights.shape[1]):
-            most += weights[row, cell] * below[cell, last]
-        for i in range(shares.size):
-            out[row, i] = math.inf
-            wanted = shares[i] * answered[row]
-            low, high, before, after = -1, last, 0.0, most
-            if answered[row] <= 0.0 or most < wanted:
-                continue
-            while high - low > 1:
-                middle = (low + high) // 2
-                mass = 0.0
-                for cell in range(weights.shape[1]):
-                    mass += weights[row, cell] * below[cell, middle]
-                if mass >= wanted:
-                    high, after = middle, mass
-                else:
-                    low, before = middle, mass
-            part = (wanted - before) / (after - before) if after > before else 1.0
-            out[row, i] = edges[high] * width ** (part - 1.0)
+def _read(counts, waited, along, across, like, below, late, edges, ranks, times, failed):
+    """`times`: of the hours, then of all, at `ranks`; `failed`: requests that were refused."""
+    total, mass = np.zeros(CELLS + WAITS), np.empty(CELLS + WAITS)
+    used = np.empty(CELLS + WAITS, np.int64)
+    for hour in range(HOURS + 1):
+        if hour < HOURS:
+            mass[:] = 0.0
+            _share_out(counts, hour, along, across, like, mass)
+            mass[CELLS:] = waited[hour]
+            total += mass
+        else:
+            mass[:] = total
+        many, answered, refused = 0, 0.0, 0.0
+        for cell in range(mass.size):
+            if mass[cell] != 0.0:
+                used[many] = cell
+                many += 1
+                lost = 1.0 - below[BINS - 1, cell] if cell < CELLS else 0.0
+                if lost > 1e-9:  # Less is rounding.
+                    refused += lost * mass[cell]
+                answered += mass[cell]
+        refused = max(refused, 0.0)
+        failed[hour] = refused
+        answered -= refused
+        first, last = (hour, hour + 1) if hour < HOURS else (hour, times.size)
+        for at in range(first, last):
+            rank = ranks[0] if hour < HOURS else ranks[1 + at - HOURS]
+            if answered > 0.0:
+                times[at] = _quantile(mass, used, many, below, late, edges, rank * answered)
+            else:
+                times[at] = math.inf
 
 
 def quantiles(
-    calm: Floats, late: Floats, used: list[int], table: Table, shares: tuple[float, ...]
-) -> tuple[Floats, Floats]:
-    """Quantiles (s) of the hours and, in the last row, of all; and requests of each that failed.
+    counts: Floats, waited: Floats, like: npt.NDArray[np.int64], late: Floats, table: Table
+) -> tuple[Floats, tuple[float, ...], Floats]:
+    """p95 (s) of the hours, p50, p95 and p99 of all, and requests of each hour that failed.
 
-    `calm` (hour, cell) and `late` (hour, wait) count requests, `used` are the cells that count.
+    `counts` (hour, level and spot) and `waited` (hour, wait) count requests; `late` are shares
+    below each edge by wait.
     """
-    weights = _folded(calm, used)
-    below = table.below(used)
-    refused = 1.0 - below[:, -1]
-    failed = weights @ np.where(refused > 1e-9, refused, 0.0)  # Less is rounding.
-    answered = weights.sum(axis=1) - failed + late.sum(axis=1)
-    if late.any():
-        waits = np.flatnonzero(late.any(axis=0))
-        weights = np.hstack([weights, late[:, waits]])
-        below = np.vstack([below, table.overload()[waits]])
-    weights = np.vstack([weights, weights.sum(axis=0)])
-    answered = np.append(answered, answered.sum())
-    out = np.empty((len(weights), len(shares)))
-    _quantiles(weights, below, answered, table.edges_s, np.array(shares), out)
-    return out, failed
-
-
-def cells_of(calm: Floats) -> list[int]:
-    """The cells that count: all but those which together have hardly any request."""
-    mass = calm.sum(axis=0)
-    order = np.argsort(mass, kind="stable")
-    rare = np.cumsum(mass[order]) <= RARE * mass.sum()
-    return [int(cell) for cell in np.sort(order[~rare])]
-
-
-def _folded(calm: Floats, used: list[int]) -> Floats:
-    """The counts of the cells that count, with those of the others in the nearest of them."""
-    weights = calm[:, used]
-    others = np.setdiff1d(np.flatnonzero(calm.any(axis=0)), used)
-    places = np.array(used)
-    for cell in others.tolist():
-        away = np.abs(places // ROWS - cell // ROWS) + np.abs(places % ROWS - cell % ROWS)
-        weights[:, away.argmin()] += calm[:, cell]
-    return weights
+    times, failed = np.empty(HOURS + len(RANKS) - 1), np.empty(HOURS + 1)
+    _read(counts, waited, ALONG, ACROSS, like, table.below, late, table.edges_s, RANKS, times,
+          failed)  # fmt: skip
+    return times[:HOURS], tuple(times[HOURS:].tolist()), failed[:HOURS]

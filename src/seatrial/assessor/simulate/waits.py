@@ -4,64 +4,51 @@ A table has cells: a number of replicas and a utilisation. A cell is a short exa
 `station` at that constant load: so what the balancer, the queues, the workers and the shared
 processors do to a request is not approximated, but sampled, with `PLAYED` requests and more.
 Service times and gaps between arrivals are stratified, so that the load of a short replay is
-the one that is asked for.
+the one that is asked for. A cell says how long requests take, how many are there at once, and how
+much the mean of that varies from one stretch of time to another, which is what policies see.
 - Bursts: the rate of each second is multiplied by a gamma factor, as `bursts` has it. Of a
   fleet's burst a cell takes the variance at its own rate.
-- Between two utilisations distributions are mixed, and of replicas the nearest number is taken.
-- Only cells that a year puts requests into are played, each from a seed of its own: a table is the
-  same whoever asks for its cells, and in whatever order.
+- Between utilisations distributions are mixed by cubic Lagrange polynomials, between numbers of
+  replicas by lines in one over the number. A line in the utilisation would be too high everywhere,
+  because waits grow faster and faster.
+- Only cells of the numbers of replicas that a fleet may have are played, each from a seed of its
+  own: a table is the same whoever asks for its cells, and in whatever order.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from seatrial.assessor.simulate import service, station
+from seatrial.assessor.simulate.mixing import CELLS, CLASSES, ROWS, SHARES
 from seatrial.kernel.simulation import Fleet, RouteLaw
 
 Floats = npt.NDArray[np.float64]
 
 BINS = 640
-ROWS = 16
-TOP = -math.log(1.0 - 0.98)
-"""Rows are even in -log(1 - utilisation), up to 0.98; above, it counts as that."""
-CLASSES = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Numbers of replicas that are played; 16 stands for more."""
-CELLS = len(CLASSES) * ROWS
 WAITS = 128
 WAIT_FIRST_S, WAIT_LAST_S = 1e-3, 3600.0
 """The last wait stands for all that are longer, which have no figure."""
 PLAYED = 8_000
-PLAYED_MORE = 16_000
+PLAYED_MORE = 20_000
 """Requests of a cell without load, and how many more of a full one."""
 WARM = 0.1
 PARTS = 8
-USUAL = 2
-"""Class of the fleet whose requests at once a policy is taken to see."""
+SPANS_S = (6.0, 15.0, 60.0)
 FULL = 4_000
 """Requests of the replay that finds a replica's capacity."""
+STRETCH_S, STRETCHES, STRETCHES_MOST = 3.0, 512, 4096
+"""Time is cut into stretches of so long, or so many of them at least."""
+WINDOWS = 32
+"""Windows of stretches that a variance is taken of, at least."""
 BALANCERS = {"round-robin": station.TURNS, "random": station.RANDOM,
              "least-outstanding": station.LEAST}  # fmt: skip
-
-
-def places() -> Floats:
-    """Where `minutes` counts: the row and the share of the next one, by utilisation from 0 to 1;
-    then the first cell of the class whose number is nearest by ratio, by number of replicas; then
-    256 quantiles of a normal variable."""
-    used = np.linspace(0.0, 1.0, 1025)[:-1]
-    row = np.minimum(-np.log(1.0 - used) / TOP, 1.0) * (ROWS - 1)
-    row = np.append(np.minimum(row, ROWS - 1 - 1e-9), ROWS - 1 - 1e-9)
-    many = np.maximum(np.arange(CLASSES[-1] + 1), 1)[:, None]
-    nearest = np.abs(np.log(many / np.array(CLASSES))).argmin(axis=1)
-    normals = [NormalDist().inv_cdf((number + 0.5) / 256) for number in range(256)]
-    return np.concatenate([row, nearest * float(ROWS), normals])
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -79,10 +66,54 @@ def _tally(m, count, skip, timeout, first, width, hist):
         hist[1, min(at, BINS)] += scale
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _present(m, count, begin, step, timeout, area):
+    """Request-seconds in each of the stretches of `step` from `begin` on, as differences.
+
+    The second half of `area` is what all stretches after one get on top.
+    """
+    many = area.size // 2
+    for job in range(count):
+        latency = m[8 * job + station.LATENCY]
+        if latency < 0.0:
+            continue
+        for end in range(2):
+            at = m[8 * job + station.ARRIVAL] - begin
+            if end == 1:
+                at += min(latency, timeout)
+            at = max(at, 0.0) / step
+            place = int(at)
+            if place < many:
+                sign = step if end == 0 else -step
+                area[place] += sign * (place + 1.0 - at)
+                if place + 1 < many:
+                    area[many + place + 1] += sign
+
+
+def _restless(area: Floats, step: float) -> list[float]:
+    """Relative variances of windows' means over each of SPANS_S, if need be from shorter ones."""
+    stretches = area.size // 2
+    inside = area[:stretches] + np.cumsum(area[stretches:])
+    total = np.concatenate([[0.0], np.cumsum(inside)])
+    mean = total[-1] / stretches
+    if mean <= 0.0:
+        return [0.0] * len(SPANS_S)
+    found = []
+    for span in SPANS_S:
+        wide = max(1, min(round(span / step), stretches // WINDOWS))
+        windows = (total[wide:] - total[:-wide]) / (wide * mean)
+        found.append(float(((windows - 1.0) ** 2).mean()) * wide * step / span)
+    return found
+
+
 class Table:
     """What a fleet's requests take, cell by cell, worked out when asked for.
 
     `capacity_rps` is a replica's, `service_s` and `cpu_s` a request's; `edges_s` end the bins.
+    `below` and `held` (bin, cell) are shares of requests whose latency, and whose time in a slot,
+    is below each edge; below 1 at the end is refused. `stay_s` is the mean latency, and `restless`
+    (cell, SPANS_S) the variance of the mean of requests at once over each span, relative to its
+    square and times the utilisation of all replicas.
     """
 
     def __init__(self, laws: Sequence[RouteLaw], shape: Fleet, burst: float) -> None:
@@ -96,9 +127,12 @@ class Table:
         self.width = math.log(last / self.first) / BINS
         self.edges_s = self.first * np.exp(self.width * np.arange(1, BINS + 1))
         self.alone = shape.balancer == "random" and shape.connection_requests <= 1.0
-        self.cells: dict[int, Floats] = {}
+        self.played: set[int] = set()
+        self.below, self.held = np.zeros((2, BINS, CELLS))
+        self.stay_s, self.restless = np.zeros(CELLS), np.zeros((CELLS, len(SPANS_S)))
+        self.alike = np.array([self.like(cell) for cell in range(CELLS)])
         self.capacity_rps = self._capacity()
-        self.late: Floats | None = None
+        self.late: dict[int, Floats] = {}
 
     def _capacity(self) -> float:
         shape = self.shape
@@ -147,31 +181,41 @@ class Table:
         inside[-1] = max(inside[-1], at[-1])
         return np.interp(at, inside, np.arange(inside.size, dtype=np.float64))
 
-    def missing(self, cells: Sequence[int]) -> list[int]:
+    def missing(self, cells: Iterable[int]) -> list[int]:
         """Cells not played yet, without those that are like another."""
-        return sorted({self._like(cell) for cell in cells} - self.cells.keys())
+        return sorted({self.like(cell) for cell in cells} - self.played)
 
-    def _like(self, cell: int) -> int:
+    def like(self, cell: int) -> int:
         """Of replicas that do not know of each other one is enough, unless they share bursts."""
         return cell % ROWS if self.alone and self.burst <= 0.0 else cell
 
     def play(self, cell: int) -> None:
         """Work out a cell; on any thread."""
-        many, row = CLASSES[cell // ROWS], cell % ROWS
-        used = max(1.0 - math.exp(-TOP * row / (ROWS - 1)), 0.005)
-        rate = used * self.capacity_rps * many
+        fleet, used = CLASSES[cell // ROWS], float(SHARES[cell % ROWS])
+        rate = used * self.capacity_rps * fleet
         count = int(PLAYED + PLAYED_MORE * used)
         requests = self._requests(count, 2 + cell)
         variance = self.burst / rate
+        many = fleet
         if self.alone:
             # Each gets its share of the second's rate: one replica has the law of all.
             rate, many = rate / many, 1
         requests[:, station.ARRIVAL] = self._arrivals(count, rate, variance, 1_000_000 + cell)
         m, o = station.arena(requests, self._places(many))
         station.play(m, o)
-        hist = np.zeros((2, BINS + 1))
-        _tally(m, count, int(WARM * count), self.shape.timeout_s, self.first, self.width, hist)
-        self.cells[cell] = np.cumsum(hist[:, :BINS], axis=1)
+        hist, skip, limit = np.zeros((2, BINS + 1)), int(WARM * count), self.shape.timeout_s
+        _tally(m, count, skip, limit, self.first, self.width, hist)
+        begin = float(requests[skip, station.ARRIVAL])
+        last = float(requests[-1, station.ARRIVAL]) - begin
+        step = min(STRETCH_S, last / STRETCHES)
+        area = np.zeros(2 * min(STRETCHES_MOST, int(last / step)))
+        _present(m, count, begin, step, limit, area)
+        self.below[:, cell], self.held[:, cell] = np.cumsum(hist[:, :BINS], axis=1)
+        middles = self.edges_s * math.exp(-self.width / 2)
+        shares = hist[0, :BINS]
+        self.stay_s[cell] = float(shares @ middles) / max(float(shares.sum()), 1e-12)
+        self.restless[cell] = np.array(_restless(area, step)) * used * many
+        self.played.add(cell)
 
     def noise(self, metric: str) -> float:
         """Variance over mean of a span's work, in requests; beside the minutes' own."""
@@ -182,36 +226,17 @@ class Table:
         mean = float(work @ weights)
         return self.burst + (float((work * work) @ weights) / mean**2 if mean > 0 else 1.0)
 
-    def inside(self, wanted: bool) -> Floats:
-        """Requests at once in a replica, by row; without those that wait where it is not wanted."""
-        rates = (1.0 - np.exp(-TOP * np.arange(ROWS) / (ROWS - 1))) * self.capacity_rps
-        if not wanted:
-            return np.asarray(rates * self.service_s)
-        cells = [USUAL * ROWS + row for row in range(ROWS)]
-        for cell in self.missing(cells):
-            self.play(cell)
-        parts = np.diff(self.below(cells), prepend=0.0, axis=1)
-        means = (
-            parts
-            @ (self.edges_s * math.exp(-self.width / 2))
-            / np.maximum(parts.sum(axis=1), 1e-12)
-        )
-        return np.asarray(rates * means)
-
-    def below(self, cells: Sequence[int]) -> Floats:
-        """Of each cell the shares below each edge (cell, bin); 1 less the last is refused."""
-        return np.array([self.cells[self._like(cell)][0] for cell in cells]).reshape(-1, BINS)
-
-    def overload(self) -> Floats:
-        """Shares below each edge after each of WAITS waits and a time in a full replica's slot."""
-        if self.late is None:
-            full = self.cells[self._like(ROWS - 1)][1]
+    def overload(self, cell: int) -> Floats:
+        """Shares below each edge after each of WAITS waits and a time in a slot of the cell."""
+        cell = self.like(cell)
+        if cell not in self.late:
+            full = self.held[:, cell]
             waits = np.geomspace(WAIT_FIRST_S, WAIT_LAST_S, WAITS - 1)
             left = np.maximum(self.edges_s[None, :] - waits[:, None], self.first * 1e-9)
             spot = np.log(left / self.first) / self.width - 1.0
             found = np.interp(spot, np.arange(BINS, dtype=np.float64), full / full[-1], left=0.0)
-            self.late = np.vstack([found, np.zeros((1, BINS))])
-        return self.late
+            self.late[cell] = np.vstack([found, np.zeros((1, BINS))])
+        return self.late[cell]
 
 
 def queues_of(fleet: Fleet) -> int:

@@ -45,7 +45,7 @@ LEAD_S = 120.0
 SETTLE_S, SETTLE_LEAST_S = 900.0, 300.0
 """Lead-in of a fleet that scales; less where so many requests come that it would be most of them.
 """
-UNSCALED = ("fixed", "per-request")
+UNSCALED = ("fixed",)
 TOGETHER = 64
 """Designs that are in the lanes at once, for the memory of their histograms."""
 APART = 2**40
