@@ -12,6 +12,7 @@ from seatrial.assessor.simulate.providers import called, calls_of, effect, provi
 from seatrial.assessor.simulate.service import laws_of
 from seatrial.catalog.load import load
 from seatrial.catalog.own import Own, machine
+from seatrial.designs import design_named
 from seatrial.kernel.demand import SHAPES, Demand, Llm, MachineSettings, Traffic
 from seatrial.kernel.platform import Size
 from seatrial.kernel.simulation import RouteLaw, Simulation
@@ -25,7 +26,6 @@ from seatrial.kernel.workload import (
     ServiceTime,
     Workload,
 )
-from seatrial.simulating import design_named
 
 PROOF = Proof(kind="source", rule="test")
 CATALOG = load(Own(prices=machine(MachineSettings())))

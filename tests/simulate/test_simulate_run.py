@@ -14,12 +14,12 @@ from seatrial.assessor.queueing import erlang_c
 from seatrial.assessor.simulate import run
 from seatrial.catalog.load import load
 from seatrial.catalog.own import Own, machine
+from seatrial.designs import design_named
 from seatrial.kernel.demand import SHAPES, Demand, MachineSettings, Traffic
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import Size
 from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.workload import Component, Workload
-from seatrial.simulating import design_named
 
 STATED = MachineSettings(cost_usd_month=Decimal(10), cost_as_of="2026-11-21")
 CATALOG = load(Own(prices=machine(STATED)))
@@ -122,6 +122,15 @@ def test_functions_and_this_machine_are_simulated_too() -> None:
         ("aws-fargate/us-east-1/9vcpux2", "no size"),
         ("aws-fargate/us-east-1/1vcpu-2gbx4-2", "are none"),
         ("aws-fargate/us-east-1/1vcpu-2gbx0", "are none"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2w0", "are none"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2/arm65", "names no design"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2+db.t9.small", "no database"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2+db.t4g.small+redos", "is no service"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2+redis:huge", "no size"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2+redis,color=red", "no option"),
+        ("aws-fargate/us-east-1/1vcpu-2gbx2+jobs:1vcpu-2gbx1", "no worker of the app"),
+        ("aws-lambda/us-east-1/1769mbx50w2", "an instance"),
+        ("aws-fargate//1vcpu-2gbx2", "names no design"),
     ],
 )
 def test_names_that_name_nothing(name: str, what: str) -> None:
