@@ -59,7 +59,8 @@ class EventSection(Value):
 class DemandSection(Value):
     """[demand] as written: `hourly_weights` is the name of a shape, 24 numbers or 168.
 
-    With `daily_users` and no `requests_per_day`, each makes `requests_per_user`.
+    With `daily_users` and no `requests_per_day`, each makes `requests_per_user`. A recorded
+    `trace` says what is not said of the rate, and always the shape and the bursts.
     """
 
     requests_per_day: float | None = None
@@ -71,6 +72,7 @@ class DemandSection(Value):
     growth_year: float = 1.0
     dispersion_1s: float = 1.0
     dispersion_60s: float = 1.0
+    trace: str = ""
     events: tuple[EventSection, ...] = ()
 
 
@@ -127,16 +129,7 @@ def interpret(tables: dict[str, Any], text: str, where: str) -> Settings:
     settings = Settings(
         app=parts["app"],
         demand=Demand(
-            traffic=Traffic(
-                requests_per_day=_requests_per_day(asked),
-                daily_users=asked.daily_users,
-                hourly_weights=_shape(asked.hourly_weights, text, where),
-                route_weights=asked.route_weights,
-                growth_year=asked.growth_year,
-                dispersion_1s=asked.dispersion_1s,
-                dispersion_60s=asked.dispersion_60s,
-                events=tuple(_event(event, text, where) for event in asked.events),
-            ),
+            traffic=_traffic(asked, tables.get("demand", {}), text, where),
             slo=parts["slo"],
             budget=parts["budget"],
             recovery=parts["recovery"],
@@ -154,6 +147,44 @@ def interpret(tables: dict[str, Any], text: str, where: str) -> Settings:
     _check_variables(settings, text, where)
     _check_ranges(settings, text, where)
     return settings
+
+
+def _traffic(asked: DemandSection, table: dict[str, Any], text: str, where: str) -> Traffic:
+    stated = Traffic(
+        requests_per_day=_requests_per_day(asked),
+        daily_users=asked.daily_users,
+        hourly_weights=_shape(asked.hourly_weights, text, where),
+        route_weights=asked.route_weights,
+        growth_year=asked.growth_year,
+        dispersion_1s=asked.dispersion_1s,
+        dispersion_60s=asked.dispersion_60s,
+        events=tuple(_event(event, text, where) for event in asked.events),
+    )
+    if not asked.trace:
+        return stated
+    for key in ("hourly_weights", "dispersion_1s", "dispersion_60s"):
+        if key in table:
+            raise SettingsError(
+                f"[demand] {key} and trace both say how requests come",
+                where=_at(where, text, key),
+                fix=f"leave {key} out: the trace tells it",
+            )
+    file = Path(where).parent / asked.trace
+    try:
+        there = file.is_file()
+    except OSError:  # such as a name that is too long
+        there = False
+    if not there:
+        raise SettingsError(
+            f"[demand] trace: {str(file)!r} is no file",
+            where=_at(where, text, "trace"),
+            fix=f"name a recording beside {Path(where).name}: an access log, CSV or JSON lines",
+        )
+    # Arrays of a hundred thousand times: only who has a recording waits for numpy.
+    from seatrial.recordings import traffic_like
+
+    rated = asked.requests_per_day is not None or asked.daily_users is not None
+    return traffic_like(file, stated, rated=rated)
 
 
 def _requests_per_day(asked: DemandSection) -> float:

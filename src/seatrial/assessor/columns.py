@@ -284,7 +284,7 @@ class _Rater:
         line, each = self.line, np.array([float(rate or 0) for rate in rates])[:, None]
         free = float(line.included + (line.free if usage.free_tier else 0))
         near = np.maximum(amounts.near - free, 0) * each
-        made = np.rint(np.minimum(near, SURE_BELOW)).astype(np.int64)
+        made: Micros = np.rint(np.minimum(near, SURE_BELOW)).astype(np.int64)
         gross = (amounts.near + free) * each
         doubtful = np.abs(near - np.floor(near) - 0.5) <= gross * DOUBT
         doubtful |= gross >= SURE_BELOW
