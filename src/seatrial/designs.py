@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from seatrial.assessor.asked import known_platform
 from seatrial.assessor.assess import Question
 from seatrial.assessor.beside import beside_of
+from seatrial.assessor.recovery import STORES
 from seatrial.assessor.services import BOUGHT, needed, used
 from seatrial.assessor.space import Arch, Count, Shape, shaped, shapes_of
-from seatrial.kernel.design import Attached, Beside, Database, Design
+from seatrial.assessor.tables import POSTGRESQL
+from seatrial.kernel.design import Attached, Beside, Database, Design, Standby
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.platform import ON_DEMAND, Catalog, ManagedService, Platform, Size
 from seatrial.kernel.units import COMMITMENT
@@ -23,6 +25,7 @@ REPLICAS = re.compile(
     r"(w(?P<workers>\d{1,4}))?(t(?P<threads>\d{1,4}))?"
 )
 PART = re.compile(r"(?P<component>[^:,]+):(?P<size>.+?)x(?P<replicas>\d{1,4})")
+STANDBY = "standby:"
 REPLICAS_MAX = 10_000
 FORM = "write PLATFORM/REGION/SIZExREPLICAS, such as aws-fargate/us-east-1/1vcpu-2gbx2-6"
 
@@ -47,10 +50,14 @@ def design_named(
     if not platform.sizes:
         platform = replace(platform, sizes=(replace(machine, name=found["size"]),))
     shape = _processes(_shape(found["size"], arch, platform), platform, found, name)
-    database, services, parts = None, [], []
+    database, services, parts, away = None, [], [], ""
     for number, text in enumerate(extras):
         kind = re.split("[:,]", text, maxsplit=1)[0]
         service = catalog.service(platform.provider, kind)
+        if text.startswith(STANDBY):
+            away = text.removeprefix(STANDBY)
+            _check_region(platform, away, catalog)
+            continue
         if service is not None or any(one.kind == kind for one in catalog.services):
             services.append(_service(text, kind, service, asked))
         elif number == 0 and not PART.fullmatch(text):
@@ -61,7 +68,8 @@ def design_named(
         platform, place[1], shape, _count(found, platform, name), commitment=terms,
         database=database, services=tuple(services),
     )  # fmt: skip
-    return replace(made, beside=tuple(parts))
+    standby = _standby(away, made, platform, catalog, asked) if away else None
+    return replace(made, beside=tuple(parts), standby=standby)
 
 
 def _ends(name: str) -> tuple[str, Arch, str]:
@@ -121,7 +129,7 @@ def _count(found: re.Match[str], platform: Platform, name: str) -> Count:
 
 def _database(text: str, platform: Platform, catalog: Catalog) -> Database:
     instance = text.removesuffix("-multi-az")
-    service = catalog.service(platform.provider, "postgresql")
+    service = catalog.service(platform.provider, POSTGRESQL)
     sizes = [size.name for size in service.sizes] if service else []
     if sizes and instance not in sizes:
         raise _unknown(f"{platform.provider} sells no database {instance!r}", instance, sizes)
@@ -169,6 +177,18 @@ def _part(text: str, shape: Shape, platform: Platform, asked: Question | None) -
         part, size=size.name, vcpu=size.vcpu, memory_mib=size.memory_mib, replicas=replicas,
         servers=replicas if part.servers else 0,
     )  # fmt: skip
+
+
+def _standby(
+    region: str, design: Design, platform: Platform, catalog: Catalog, asked: Question | None
+) -> Standby:
+    """The standby in a region; its copies are as late as those of the app's databases are."""
+    kinds = {one.kind for one in design.attached if one.kind in STORES}
+    if asked is not None and any(one.kind == POSTGRESQL for one in asked.component.services):
+        kinds.add(POSTGRESQL)
+    stores = [catalog.service(platform.provider, kind) for kind in sorted(kinds)]
+    lags = [store.replica_lag_s.value for store in stores if store and store.replica_lag_s]
+    return Standby(region=region, lag_s=max(lags, default=None))
 
 
 def _check_region(platform: Platform, region: str, catalog: Catalog) -> None:
