@@ -22,6 +22,7 @@ from seatrial.assessor.rules_places import (
     region_near,
     residency,
     standards,
+    work_known,
 )
 from seatrial.assessor.rules_services import (
     commitment_allowed,
@@ -135,6 +136,7 @@ RULES: dict[str, Rule] = {
     "price.known": Rule(priced, ("bill",)),
     "budget.monthly": Rule(within_budget, ("bill",)),
     "price.unstated": Rule(amounts_stated),
+    "operations.unsourced": Rule(work_known),
     "service.not-planned": Rule(other_services),
     "evidence.assumed": Rule(measured),
     "start.cold": Rule(cold_start),

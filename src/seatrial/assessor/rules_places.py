@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seatrial.assessor.case import Case, Found, catalogue_proof, settings_proof
 from seatrial.assessor.places import area_of, near, region_of, resides
+from seatrial.kernel.units import usd
 
 ATTESTED = {"soc2": "SOC 2", "hipaa": "HIPAA", "pci-dss": "PCI DSS"}
 """Standards that a provider attests, as its catalogue entry names them. The GDPR and the CCPA are
@@ -82,6 +83,20 @@ def standards(case: Case) -> Found | None:
     has = f"it attests {', '.join(attested)}" if attested else "it attests none"
     sentence = f"{case.platform.name} does not attest {', '.join(missing)}: {has}"
     return Found("violated", sentence, catalogue_proof(case, "compliance.standards"))
+
+
+def work_known(case: Case) -> Found | None:
+    """Where an hour of work has a price, some source says how many a platform takes."""
+    rate = case.demand.budget.ops_usd_hour
+    if rate is None or case.platform.operations.month_hours is not None:
+        return None
+    return Found(
+        "risk",
+        f"no source says how many hours a month {case.platform.name} takes, so its work is not "
+        f"counted, though an hour costs {usd(rate)}",
+        settings_proof("[budget] ops_usd_hour", "operations.unsourced"),
+        "add your own hours when you compare it",
+    )
 
 
 def bundle_offered(case: Case) -> Found | None:

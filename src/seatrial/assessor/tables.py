@@ -219,8 +219,9 @@ def _axes_of(line: BillLine, space: Space) -> Axes:
     return tuple(sorted(axes))
 
 
-def _kinds(slot: tuple[Database | Attached | None, ...]) -> set[str]:
-    return {s.kind if isinstance(s, Attached) else POSTGRESQL for s in slot if s is not None}
+def _kinds(slot: tuple[Database | Attached | Standby | None, ...]) -> set[str]:
+    kinds = {s.kind for s in slot if isinstance(s, Attached)}
+    return kinds | ({POSTGRESQL} if any(isinstance(s, Database) for s in slot) else set())
 
 
 def _platform_line(
@@ -236,7 +237,8 @@ def _service_lines(
     if axis == DATABASE:
         attached = design.attached[0] if design.database else None
     else:
-        attached = space.slots[axis - SLOTS][index[axis]]
+        chosen = space.slots[axis - SLOTS][index[axis]]
+        attached = chosen if isinstance(chosen, Attached) else None
     if attached is None:
         return []
     provider = space.platform.provider
