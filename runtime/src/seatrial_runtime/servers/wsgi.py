@@ -12,21 +12,27 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from selectors import EVENT_READ
 from types import FrameType
 from typing import Any
 
 from gunicorn import util
 from gunicorn.config import Config
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from seatrial_runtime.servers.gunicorn_log import JsonLogger
 from seatrial_runtime.servers.spec import ServerSpec
 from seatrial_runtime.servers.watch import Watch, rss_bytes
-from seatrial_runtime.servers.wsgi_request import Response, create, head_bytes
+from seatrial_runtime.servers.wsgi_request import Maker, Response, head_bytes
+from seatrial_runtime.servers.wsgi_threads import PATIENCE_S, Threads
 from seatrial_runtime.supervisor.channel import Message, Sender
 
 _NEXT_MS = 1
 _MAX_LINE_BYTES = 8190  # The most that gunicorn's parsers take.
+_CLIENT_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
 def serve(spec: ServerSpec, app: Any, sender: Sender, _: Watch, leave: Callable[[], None]) -> None:
@@ -85,6 +91,7 @@ class Worker(ThreadWorker):
         self.wsgi: Any = app
         self._streams: set[Response] = set()
         self._streams_end_s: float | None = None  # Monotonic, once stopping.
+        self._maker = Maker(cfg, self._streams)
 
     def load_wsgi(self) -> None:
         """The app was loaded before; gunicorn calls this in its own order."""
@@ -145,27 +152,96 @@ class Worker(ThreadWorker):
         """SIGTERM: once is enough."""
         super().handle_exit(signal.SIGTERM, frame)
 
-    def handle(self, conn: TConn) -> Any:
-        """Serve a connection. When it is kept, its next request is awaited here for a moment.
+    # -- threads
 
-        Handing it back to the main loop and out again costs more than a small request. Not while
-        another connection waits for a thread: its turn would come late.
+    def get_thread_pool(self) -> Any:
+        """Ours, in place of Python's, which costs a small request as much as the app does."""
+        self._threads = Threads(self.cfg.threads, self._serve)
+        return self._threads
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Something has come on this connection."""
+        self._threads.put(conn)
+
+    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
+        """Look after what waits for a thread, too."""
+        super().wait_for_and_dispatch_events(PATIENCE_S if self._threads.waiting() else timeout)
+        self._threads.look()
+
+    def _serve(self, conn: Any) -> bool:
+        """Serve what is there, in a thread; whether there is more on this connection already.
+
+        The next request is awaited here for a moment: handing the connection back to the main
+        loop and out again costs more than a small request.
         """
-        kept = super().handle(conn)
-        while kept is True and self.alive and self.tpool._work_queue.empty():
-            if not _readable(conn.sock):
-                break
-            kept = super().handle(conn)
-        return kept
+        kept: Any = False
+        try:
+            kept = self.handle(conn)
+            if kept is True and self.alive and self.cfg.keepalive:
+                if conn.parser.unreader.buf.getvalue():
+                    return True
+                if self._threads.free() and _readable(conn.sock):
+                    return True
+                self._keep(conn)
+                return False
+        except BaseException:  # A thread that ends would be missed for ever.
+            self.log.exception("Error handling connection")
+        self.method_queue.defer(self.finish_request, conn, _Done(kept))
+        return False
 
-    def handle_request(self, req: Any, conn: TConn) -> bool:
+    def _keep(self, conn: Any) -> None:
+        """Have the main thread wait for the next request."""
+        conn.set_timeout()
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+        if not self.alive:  # Told to stop meanwhile, and the others have been given their time.
+            self._cap_keepalive(time.monotonic() + STOP_KEEPALIVE_LINGER)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close kept connections by then; gunicorn's own knows of no other thread that adds one."""
+        for conn in list(self.keepalived_conns):
+            conn.timeout = min(conn.timeout or deadline, deadline)
+
+    def handle(self, conn: Any) -> Any:
+        """One request of a connection; the first one is gunicorn's own matter.
+
+        Its own sets the socket to blocking each time, which ours always is, and looks for HTTP/2.
+        """
+        if not conn.initialized:
+            return super().handle(conn)
+        if conn.sock.gettimeout() is not None:  # While it stops, gunicorn makes it so.
+            conn.sock.setblocking(True)
+        req: Any = None
+        try:
+            req = next(conn.parser)
+            return bool(req) and self._keepalive_after(conn, self.handle_request(req, conn))
+        except (NoMoreData, StopIteration):
+            return False
+        except OSError as error:
+            if error.errno not in _CLIENT_LEFT:
+                self.log.exception("Socket error processing request.")
+        except Exception as error:
+            self.handle_error(req, conn.sock, conn.client, error)
+        return False
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Whether the connection can be used again; without the search for a body of no bytes."""
+        body = conn.parser.mesg.body
+        reader = body.reader
+        if keepalive and type(reader) is LengthReader and not (reader.length or body.failed):
+            conn.parser.mesg = None
+            return True
+        by_gunicorn: Any = super()
+        return bool(by_gunicorn._keepalive_after(conn, keepalive))
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
         """One request. gunicorn's own, without its access log and hooks, which the guard has."""
         response: Response | None = None
         try:
             if head_bytes(req) > self._spec.settings.max_header:
                 util.write_error(conn.sock, 431, "Request Header Fields Too Large", "")
                 return False
-            response, environ = create(req, conn, self.cfg, self._streams)
+            response, environ = self._maker.make(req, conn)
             if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
                 response.force_close()
             result = self.wsgi(environ, response.start_response)
@@ -192,3 +268,18 @@ class Worker(ThreadWorker):
         finally:
             if response is not None:
                 self._streams.discard(response)
+
+
+class _Done:
+    """What has come of a request, in the form of a future."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
+
+    def result(self) -> Any:
+        """Whether the connection is kept; gunicorn's mark where nothing has come on it yet."""
+        return self._result
