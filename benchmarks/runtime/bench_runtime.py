@@ -4,9 +4,10 @@
 
 - request: hello apps of Flask and FastAPI, two workers, 32 keep-alive connections that always
   have a request under way; processor time of all server processes for each request, and the
-  rate. Bare is gunicorn gthread and uvicorn; granian is shown for what else could be had.
-  With the runtime: request log, metrics, rate limit, ids, time-outs and headers are on. Its own
-  parser is an extra, so it is measured with what is installed here, which the result names.
+  rate. Bare is gunicorn gthread and uvicorn, each also with its own access log, written to the
+  same file; granian is shown for what else could be had. With the runtime: request log, metrics,
+  rate limit, ids, time-outs and headers are on. Gunicorn's parser in C serves both sides where it
+  is installed, which the result names.
 - latency: one connection, so that nothing queues; p50 beside the bare server.
 - health: `/health` asked for while every thread sleeps, and while the event loop is blocked.
 - start: process start to the first answer.
@@ -37,8 +38,20 @@ from servers import serving
 
 from seatrial.trials.machine import describe
 
-KINDS = ("flask-bare", "flask-seatrial", "flask-granian", "fastapi-bare", "fastapi-seatrial")
-PAIRS = (("flask-bare", "flask-seatrial"), ("fastapi-bare", "fastapi-seatrial"))
+KINDS = (
+    "flask-bare",
+    "flask-seatrial",
+    "flask-logging",
+    "flask-granian",
+    "fastapi-bare",
+    "fastapi-seatrial",
+    "fastapi-logging",
+)
+PAIRS = tuple(
+    (f"{app}-{peer}", f"{app}-seatrial")
+    for app in ("flask", "fastapi")
+    for peer in ("bare", "logging")
+)
 CONNECTIONS = 32
 
 
@@ -116,13 +129,13 @@ def installed_mb(name: str = "seatrial-runtime") -> dict[str, float]:
 
 
 def summary(rounds: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Medians of the rounds, and what the runtime adds in each pair."""
+    """Medians of the rounds, and what the runtime adds to each of its peers."""
     medians = {
         kind: {name: statistics.median(one[name] for one in of) for name in of[0]}
         for kind, of in rounds.items()
     }
     added = {
-        ours.partition("-")[0]: {
+        bare: {
             name: _median_difference(rounds[bare], rounds[ours], name)
             for name in ("cpu_us_request", "latency_ms_p50", "boot_ms")
         }

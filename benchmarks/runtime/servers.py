@@ -51,7 +51,8 @@ class Server(NamedTuple):
 
 
 def command(kind: str, port: int, management: int, workers: int) -> list[str]:
-    """`flask-bare`, `flask-seatrial`, `flask-granian`, `fastapi-bare`, `fastapi-seatrial`."""
+    """`flask-` or `fastapi-` and `bare`, `logging` (bare, with its access log), `seatrial`; or
+    `flask-granian`."""
     python = [sys.executable, "-m"]
     app = f"apps:{kind.partition('-')[0]}_app"
     shape = ["--workers", str(workers)]
@@ -62,11 +63,12 @@ def command(kind: str, port: int, management: int, workers: int) -> list[str]:
             "--management", f"127.0.0.1:{management}", *shape, "--threads", "8",
             "--rate-limit", "99999999/min", "--app-dir", str(HERE),
         ]  # fmt: skip
-    if kind == "flask-bare":
+    logs = kind.endswith("-logging")
+    if kind in ("flask-bare", "flask-logging"):
         return [
             *python, "gunicorn", "--worker-class", "gthread", "--threads", "8", *shape,
             "--keep-alive", "75", "--no-control-socket", "--log-level", "warning",
-            "--http-parser", "python", "--bind", f"127.0.0.1:{port}", app,
+            *(["--access-logfile", "-"] if logs else []), "--bind", f"127.0.0.1:{port}", app,
         ]  # fmt: skip
     if kind == "flask-granian":
         return [
@@ -76,7 +78,7 @@ def command(kind: str, port: int, management: int, workers: int) -> list[str]:
         ]  # fmt: skip
     return [
         *python, "uvicorn", "--host", "127.0.0.1", "--port", str(port), *shape,
-        "--no-access-log", "--log-level", "warning", app,
+        *([] if logs else ["--no-access-log", "--log-level", "warning"]), app,
     ]  # fmt: skip
 
 

@@ -29,12 +29,9 @@ class Threads:
         self._lock = threading.Lock()
         self._active = 0  # Those that were called and have not left.
         self._called_s = 0.0
-        # Since when each is busy with one request; 0 where it is not.
-        self._since_s = [0.0] * count
+        # Of each thread there is, since when it is busy with one request; 0 where it is not.
+        self._since_s: list[float] = []
         self._place = threading.local()
-        for place in range(count):
-            name = f"seatrial-request-{place}"
-            threading.Thread(target=self._live, args=(place,), name=name, daemon=True).start()
 
     def put(self, connection: Any) -> None:
         """A request is there, or a connection; from the main thread."""
@@ -51,6 +48,11 @@ class Threads:
                 return
         with self._lock:
             self._active += 1
+            wanted = self._active
+        if wanted > len(self._since_s):
+            self._since_s.append(0.0)
+            name = f"seatrial-request-{wanted}"
+            threading.Thread(target=self._live, args=(wanted - 1,), name=name, daemon=True).start()
         self._called_s = monotonic()
         self._calls.put(True)
 

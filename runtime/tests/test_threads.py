@@ -79,9 +79,10 @@ def test_a_connection_with_more_is_served_on() -> None:
 def test_they_end() -> None:
     before = set(threading.enumerate())
     threads = Threads(COUNT, lambda connection: False)
+    assert set(threading.enumerate()) == before  # None before there is something to do.
+    threads.put("first")
     mine = set(threading.enumerate()) - before
-    assert len(mine) == COUNT
-    threads.put("last")
+    assert len(mine) == 1
     threads.shutdown()
     until(lambda: not any(thread.is_alive() for thread in mine), threads)
     assert not threads.waiting()
