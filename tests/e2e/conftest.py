@@ -54,9 +54,11 @@ class Cli(NamedTuple):
     home: Path
     app: Path
 
-    def run(self, *arguments: str, timeout: float = 240, **env: str) -> Done:
+    def run(
+        self, *arguments: str, timeout: float = 240, before: tuple[str, ...] = (), **env: str
+    ) -> Done:
         done = subprocess.run(
-            [SEATRIAL, *arguments], capture_output=True, text=True, timeout=timeout,
+            [*before, SEATRIAL, *arguments], capture_output=True, text=True, timeout=timeout,
             env={**self.env(), **env}, cwd=self.home, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
@@ -88,20 +90,33 @@ def end(cli: Cli) -> None:
         cli.run("stop", str(cli.app))
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Cli]:
-    """A small app of its own, not yet profiled."""
-    home, app = tmp_path / "home", tmp_path / "shop"
+def shop(root: Path) -> Iterator[Cli]:
+    """A small app, not yet profiled, for which one platform is looked at."""
+    home, app = root / "home", root / "shop"
     home.mkdir()
     app.mkdir()
     (app / "app.py").write_text(APP)
     (app / "requirements.txt").write_text("flask==3.1.3\n")
     (app / "seatrial.toml").write_text(
-        f"[demand]\nrequests_per_day = 400000\n[deploy]\nport = {free_port()}\n"
+        "[demand]\nrequests_per_day = 400000\n"
+        f"[deploy]\nport = {free_port()}\n"
+        '[plan]\nplatforms = ["aws-fargate"]\n'
     )
     cli = Cli(home, app)
     yield cli
     end(cli)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Cli]:
+    """A small app of one test's own."""
+    yield from shop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    """A small app that all tests of a file ship, with what an earlier one installed."""
+    yield from shop(tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(scope="session")
@@ -115,8 +130,11 @@ def furlong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Don
         ignore=shutil.ignore_patterns(".seatrial", "model", "instance", "__pycache__", ".*_cache"),
     )  # fmt: skip
     cli = Cli(home, app)
-    with (app / "seatrial.toml").open("a") as file:
-        file.write(f"\n[deploy]\nport = {free_port()}\n")
+    written = (app / "seatrial.toml").read_text()
+    # A sixth of the races: how long the example trains is nothing to the loop.
+    trained = written.replace('furlong.train"', 'furlong.train --races 6000"')
+    assert trained != written
+    (app / "seatrial.toml").write_text(f"{trained}\n[deploy]\nport = {free_port()}\n")
     done = cli.run("ship", str(app), "--keep", timeout=280)
     yield cli, done
     end(cli)

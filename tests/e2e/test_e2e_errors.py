@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_a_file_that_cannot_be_read(small: Any) -> None:
 def test_an_unknown_key_names_the_nearest(small: Any) -> None:
     with (small.app / "seatrial.toml").open("a") as file:
         file.write("[slo]\nlatency_p95 = 3\n")
-    refused(small.run("plan", str(small.app)), "seatrial.toml:6", "latency_p95", "latency_ms_p95")
+    refused(small.run("plan", str(small.app)), "seatrial.toml:8", "latency_p95", "latency_ms_p95")
 
 
 def test_json_errors_are_json(small: Any) -> None:
@@ -78,18 +79,29 @@ def test_a_missing_proxy_is_told(small: Any) -> None:
     refused(done, "/nonexistent/envoy")
 
 
+FULL_DISK = """
+set -e
+disk=$1 left=$2
+shift 2
+mount -t tmpfs -o size=64k tmpfs "$disk"
+code=0
+"$@" || code=$?
+cp -r "$disk/." "$left"
+exit $code
+"""
+
+
 def test_a_full_disk_leaves_nothing_half_written(small: Any, tmp_path: Path) -> None:
-    small_disk = tmp_path / "disk"
-    small_disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small_disk],
-        capture_output=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode:
+    """The disk is mounted in a name space of its own, so that it goes with the process."""
+    disk, left = tmp_path / "disk", tmp_path / "left"
+    disk.mkdir()
+    left.mkdir()
+    apart = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))
+    mount = (*apart, "mount", "-t", "tmpfs", "tmpfs", disk)
+    if shutil.which("unshare") is None or subprocess.run(mount, check=False).returncode:
         pytest.skip("a file system cannot be mounted here")
-    try:
-        refused(small.run("plan", str(small.app), "--state-dir", str(small_disk)), "space")
-        for path in small_disk.rglob("*.json"):
-            json.loads(path.read_text())
-    finally:
-        subprocess.run(["umount", small_disk], check=True)
+    before = (*apart, "sh", "-c", FULL_DISK, "sh", str(disk), str(left))
+    refused(small.run("plan", str(small.app), "--state-dir", str(disk), before=before), "space")
+    assert list(disk.iterdir()) == []
+    for path in left.rglob("*.json"):
+        json.loads(path.read_text())

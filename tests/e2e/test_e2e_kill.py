@@ -73,29 +73,6 @@ def comes_back(cli: Any, role: str) -> None:
     assert answers(told)
 
 
-def test_kill_9_of_anything_that_ship_left_up(small: Any) -> None:
-    port = tomllib.loads((small.app / "seatrial.toml").read_text())["deploy"]["port"]
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port))
-        taken.listen()
-        done = small.run("ship", str(small.app), "--keep", "--json", **UNCHECKED)
-    assert done.code == 0, done.err
-    assert f"port {port} is taken" in done.err
-    comes_back(small, "replica")
-    comes_back(small, "proxy")
-    os.kill(pid_of(status(small), "engine"), signal.SIGKILL)
-    told = eventually(
-        lambda: next((t for t in [status(small)] if states(t)["engine"] == {"dead"}), None),
-        "the engine is told dead",
-    )
-    assert told["serving"]
-    assert states(told)["replica"] == {"ready"}
-    assert answers(told)
-    assert small.run("stop", str(small.app)).code == 0
-    assert left_over(small.app) == []
-    assert small.run("status", str(small.app)).out.strip() == "nothing is deployed"
-
-
 def states(told: dict[str, Any]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for process in told["processes"]:
@@ -103,9 +80,32 @@ def states(told: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
+def test_kill_9_of_anything_that_ship_left_up(kept: Any) -> None:
+    port = tomllib.loads((kept.app / "seatrial.toml").read_text())["deploy"]["port"]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        done = kept.run("ship", str(kept.app), "--keep", "--json", **UNCHECKED)
+    assert done.code == 0, done.err
+    assert f"port {port} is taken" in done.err
+    comes_back(kept, "replica")
+    comes_back(kept, "proxy")
+    os.kill(pid_of(status(kept), "engine"), signal.SIGKILL)
+    told = eventually(
+        lambda: next((t for t in [status(kept)] if states(t)["engine"] == {"dead"}), None),
+        "the engine is told dead",
+    )
+    assert told["serving"]
+    assert states(told)["replica"] == {"ready"}
+    assert answers(told)
+    assert kept.run("stop", str(kept.app)).code == 0
+    assert left_over(kept.app) == []
+    assert kept.run("status", str(kept.app)).out.strip() == "nothing is deployed"
+
+
 @pytest.mark.parametrize("step", ["proxy is ready", "load at"])
-def test_a_killed_ship_is_cleaned_up(small: Any, step: str) -> None:
-    running = small.start("ship", str(small.app), "--keep", **UNCHECKED)
+def test_a_killed_ship_is_cleaned_up(kept: Any, step: str) -> None:
+    running = kept.start("ship", str(kept.app), "--keep", **UNCHECKED)
     try:
         assert running.stderr is not None
         for line in running.stderr:
@@ -114,8 +114,8 @@ def test_a_killed_ship_is_cleaned_up(small: Any, step: str) -> None:
         running.kill()
     finally:
         running.wait(timeout=30)
-    told = status(small)
+    told = status(kept)
     assert told["processes"]
-    assert small.run("stop", str(small.app)).code == 0
-    assert left_over(small.app) == []
-    assert small.run("status", str(small.app)).out.strip() == "nothing is deployed"
+    assert kept.run("stop", str(kept.app)).code == 0
+    assert left_over(kept.app) == []
+    assert kept.run("status", str(kept.app)).out.strip() == "nothing is deployed"
