@@ -6,7 +6,9 @@ design and window on one thread each. A design in the lanes where anybody waits 
 the time-out is replayed too, because the lanes do not know what such a request wastes.
 
 Before each window comes a lead-in that is not counted. A fleet that scales begins it with as many
-replicas as the fluid year has in that hour. Nothing depends on how the work is spread.
+replicas as the fluid year has in that hour; a function begins with none, and unless very many
+requests come its lead-in is longer than idle environments stay. Nothing depends on how the work is
+spread.
 """
 
 from __future__ import annotations
