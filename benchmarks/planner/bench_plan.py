@@ -2,8 +2,9 @@
 
 The command `seatrial plan` on the example app and on every described app of examples/plans, each
 in a process of its own: wall and processor seconds beside a limit of 5 s of wall, which holds for
-two cores that do nothing else. The simulator's kernels are compiled before, in a first run that
-does not count. Beside it the parts of one more run, in processor seconds.
+two cores that do nothing else. Modules and the simulator's kernels are compiled before, as they are
+after an installation and a first run: in a run that does not count. Beside it the parts of one
+more run, in processor seconds.
 
     python benchmarks/planner/bench_plan.py --out result.json
 """
@@ -48,10 +49,16 @@ def command(path: Path, folder: Path) -> list[str]:
     return [*start, str(app), "--state-dir", str(folder / "state"), "--json"]
 
 
-def once(args: list[str]) -> tuple[float, float, dict[str, Any]]:
+def environment(folder: Path) -> dict[str, str]:
+    """This process's, with a place for compiled modules whatever it says about writing them."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder / "modules")}
+
+
+def once(args: list[str], env: dict[str, str]) -> tuple[float, float, dict[str, Any]]:
     """Wall and processor seconds of one run, and what it printed."""
     before, began = os.times(), time.perf_counter()
-    done = subprocess.run(args, capture_output=True, text=True)
+    done = subprocess.run(args, capture_output=True, text=True, env=env)
     wall, after = time.perf_counter() - began, os.times()
     if not done.stdout:  # exit code 1 with a plan is an answer: no design keeps every rule
         sys.exit(done.stderr)
@@ -102,12 +109,13 @@ def child(path: Path) -> None:
 def measured(path: Path, rounds: int) -> dict[str, Any]:
     """One app: the command some times, then its parts."""
     with tempfile.TemporaryDirectory() as name:
-        args = command(path, Path(name))
-        once(args)
-        runs = [once(args) for _ in range(rounds)]
-    told = subprocess.run(
-        [sys.executable, __file__, "--child", str(path)], stdout=subprocess.PIPE, check=True
-    )
+        args, env = command(path, Path(name)), environment(Path(name))
+        once(args, env)
+        runs = [once(args, env) for _ in range(rounds)]
+        told = subprocess.run(
+            [sys.executable, __file__, "--child", str(path)],
+            stdout=subprocess.PIPE, check=True, env=env,
+        )  # fmt: skip
     made = runs[0][2]
     wall_s = statistics.median(run[0] for run in runs)
     return {
