@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from seatrial.assessor.assess import Question, assess, question
 from seatrial.assessor.beside import beside_of
 from seatrial.assessor.language import UNKNOWN, model_of
+from seatrial.assessor.price import PriceBook
 from seatrial.assessor.space import counts_of, shaped, shapes_of
 from seatrial.catalog.load import load
 from seatrial.kernel.assessment import Assessment, Bill
@@ -31,6 +32,7 @@ from seatrial.kernel.workload import (
 from seatrial.planner.search import search
 
 CATALOG = load()
+BOOK = PriceBook(CATALOG)
 PROOF = Proof(kind="source", rule="test", file="app.py", line=1)
 MONTH_DAYS = Decimal(730) / 24
 HERE = Size(name="share", vcpu=1.0, memory_mib=4096)
@@ -86,7 +88,8 @@ def on_fargate(
     shape = next(s for s in shapes_of(platform, "x86_64") if s.size == "1vcpu-2gb")
     (count,) = counts_of(platform, (2,))
     parts = beside_of(
-        workload, asked.demand, asked.profile.memory_mib_worker, platform, "x86_64"
+        workload, asked.demand, asked.profile.memory_mib_worker, platform, "us-east-1", "x86_64",
+        BOOK,
     )  # fmt: skip
     design = shaped(platform, "us-east-1", shape, count, services=services, beside=parts)
     return assess(asked, design)
@@ -224,13 +227,31 @@ def test_a_worker_is_on_the_bill_at_the_smallest_size_that_holds_it() -> None:
     assert "component.placed" not in {f.rule for f in told.findings}
 
 
-def test_tasks_decide_how_many_workers_run() -> None:
-    def replicas(tasks_per_day: float) -> int:
-        demand = Demand(traffic=traffic(), work=Work(tasks_per_day=tasks_per_day, task_s=8.64))
-        return on_fargate(app(beside=("worker",)), demand).design.beside[0].replicas
+def test_a_worker_gets_the_cheapest_of_the_small_sizes() -> None:
+    """DigitalOcean sells half a gigabyte shared and dedicated, Azure fewer GiB for more money."""
+    asked = Demand(traffic=traffic())
+    for name, region, size in (
+        ("do-app-platform", "nyc", "apps-s-1vcpu-1gb-fixed"),
+        ("azure-app-service", "eastus", "P0v3"),
+    ):
+        platform = CATALOG.platform(name)
+        (part,) = beside_of(
+            app(beside=("worker",)), asked, 100.0, platform, region, "x86_64", BOOK
+        )  # fmt: skip
+        assert part.size == size
 
-    # A tenth of a second of work in a second; a quarter of a processor does 0.15 at 60 %.
-    assert [replicas(tasks) for tasks in (1000, 1499, 1600, 15_500)] == [1, 1, 2, 11]
+
+def test_tasks_decide_how_many_workers_run() -> None:
+    for tasks_per_day, size in (
+        (1000, "0.25vcpu-1gb"), (1600, "0.5vcpu-1gb"), (15_500, "1vcpu-2gb")
+    ):  # fmt: skip
+        demand = Demand(traffic=traffic(), work=Work(tasks_per_day=tasks_per_day, task_s=8.64))
+        (part,) = on_fargate(app(beside=("worker",)), demand).design.beside
+        assert part.size == size
+        # Seconds of work in a second; processors do no more than 0.6 of them each.
+        work, each = tasks_per_day * 8.64 / 86_400, 0.6 * part.vcpu
+        assert (part.replicas - 1) * each < work <= part.replicas * each
+        assert part.busy_hours_month == pytest.approx(work / part.vcpu * 730)
 
 
 def test_a_worker_without_a_place_rejects_the_design() -> None:
@@ -253,7 +274,7 @@ def test_what_a_worker_works_is_told_where_it_is_billed_and_not_stated() -> None
     for work, lines in ((Work(), 2), (Work(tasks_per_day=1000, task_s=3.0), 0)):
         demand = Demand(traffic=traffic(), work=work)
         asked = question(workload, demand, CATALOG)
-        parts = beside_of(workload, demand, 100.0, platform, "x86_64")
+        parts = beside_of(workload, demand, 100.0, platform, "eastus", "x86_64", BOOK)
         shape, (count,) = shapes_of(platform)[0], counts_of(platform, (2,))
         told = assess(asked, shaped(platform, "eastus", shape, count, beside=parts))
         assert len(told.bill.unstated) == lines

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
 
+from msgspec.structs import replace
+
+from seatrial.assessor.price import PriceBook, beside_amounts
 from seatrial.assessor.promise import SCALING_TARGET
 from seatrial.assessor.rules_limits import memory_needed_mib
 from seatrial.assessor.services import background
+from seatrial.assessor.space import Arch
 from seatrial.kernel.demand import Demand
-from seatrial.kernel.design import Beside
+from seatrial.kernel.design import Beside, Design
 from seatrial.kernel.platform import Platform, Size
 from seatrial.kernel.units import HOURS_PER_MONTH
 from seatrial.kernel.workload import Component, Workload
 
+SIZES_LOOKED_AT = 12
+"""Of the sizes that hold a component, by memory: beyond them it pays for what it cannot use."""
+
+HIGH = Decimal("Infinity")
+
 
 def beside_of(
-    workload: Workload, demand: Demand, memory_mib_web: float, platform: Platform, arch: str
-) -> tuple[Beside, ...]:
+    workload: Workload, demand: Demand, memory_mib_web: float, platform: Platform, region: str,
+    arch: Arch, book: PriceBook,
+) -> tuple[Beside, ...]:  # fmt: skip
     """The app's other components on a platform, on the processor of the one that answers.
 
-    Each has the smallest size that holds a process for each of its processors, since the queue
-    waits for none of them; and of that as many replicas as the busiest hour's tasks keep busy for
-    60 % of it. Where nobody said how many tasks there are it is one. A scheduler is one process,
-    always. What a component needs is measured, or taken as what the web component's worker needs,
-    as it loads the same code. One that no size holds is left out; a rule tells.
+    Each has the cheapest of the small sizes that hold a process for each of its processors, since
+    nobody waits for it; and of that as many replicas as the busiest hour's tasks keep busy for 60 %
+    of it. Where nobody said how many tasks there are it is one. A scheduler is one process, always.
+    What a component needs is measured, or taken as what the web component's worker needs, as it
+    loads the same code. One that no size holds is left out; a rule tells.
     """
     if not runs_beside(platform):
         return ()
@@ -34,8 +46,26 @@ def beside_of(
         (s for s in platform.sizes if not s.gpus and s.arch in (None, arch)),
         key=lambda s: (s.memory_mib, s.vcpu, s.name),
     )
-    placed = (_placed(part, demand, memory_mib_web, workers, platform, sizes) for part in parts)
-    return tuple(part for part in placed if part is not None)
+    bare = Design(
+        platform=platform.id, region=region, size="", vcpu=1.0, memory_mib=1, replicas_min=1,
+        replicas_max=1, workers=1, threads=1, arch=arch,
+    )  # fmt: skip
+
+    def cost(one: Beside) -> Decimal:
+        total = Decimal(0)
+        for provider, amount in beside_amounts(replace(bare, beside=(one,)), platform):
+            lines, missing = book.rated(amount, provider, region)
+            if missing:
+                return HIGH
+            total += sum((line.monthly_usd for line in lines), Decimal(0))
+        return total
+
+    chosen: list[Beside] = []
+    for part in parts:
+        fitting = _fitting(part, demand, memory_mib_web, workers, platform, sizes)
+        # Of equal ones, and where nothing has a price, the smallest.
+        chosen += sorted(islice(fitting, SIZES_LOOKED_AT), key=cost)[:1]
+    return tuple(chosen)
 
 
 def runs_beside(platform: Platform) -> bool:
@@ -43,10 +73,11 @@ def runs_beside(platform: Platform) -> bool:
     return platform.kind != "functions" and platform.capabilities.background
 
 
-def _placed(
+def _fitting(
     part: Component, demand: Demand, memory_mib_web: float, workers: int, platform: Platform,
     sizes: Iterable[Size],
-) -> Beside | None:  # fmt: skip
+) -> Iterator[Beside]:  # fmt: skip
+    """A component in every size that holds it, with as many replicas as its tasks take."""
     memory = part.measured.memory_mib_worker if part.measured else memory_mib_web
     tasks, each_s = demand.work.tasks_per_day, demand.work.task_s
     scheduler = part.kind == "scheduler"
@@ -65,11 +96,10 @@ def _placed(
         if (limit is not None and replicas > limit.value) or 0 < size.replicas_max < replicas:
             continue
         busy = mean / min(size.vcpu, processes) * float(HOURS_PER_MONTH)
-        return Beside(
+        yield Beside(
             component=part.name, kind="scheduler" if scheduler else "worker", size=size.name,
             vcpu=size.vcpu, memory_mib=size.memory_mib, replicas=replicas,
             servers=replicas if platform.kind == "servers" else 0,
             # A scheduler only looks at the clock.
             busy_hours_month=0.0 if scheduler else busy if known else None,
         )  # fmt: skip
-    return None

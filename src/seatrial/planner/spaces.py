@@ -163,18 +163,20 @@ def _own(asked: Question, platform: Platform, machine: Size) -> Space:
         shapes=shapes_of(own, "x86_64"),
         counts=counts_of(own, tuple(range(1, HERE_MAX + 1))),
         slots=((_language_model(asked),),) if models else (),
-        beside={} if own.kind == "machine" else _beside(asked, own, {"x86_64"}),
+        beside={} if own.kind == "machine" else _beside(asked, own, region, {"x86_64"}),
     )
 
 
 def _beside(
-    asked: Question, platform: Platform, archs: set[Arch]
+    asked: Question, platform: Platform, region: str, archs: set[Arch]
 ) -> dict[Arch, tuple[Beside, ...]]:
     memory = asked.profile.memory_mib_worker
     return {
-        arch: beside_of(asked.workload, asked.demand, memory, platform, arch)
+        arch: beside_of(
+            asked.workload, asked.demand, memory, platform, region, arch, asked.book
+        )
         for arch in sorted(archs)
-    }
+    }  # fmt: skip
 
 
 def _space(
@@ -191,7 +193,7 @@ def _space(
         commitments=_commitments(asked, platform, region, offer, sold),
         databases=offer.databases,
         slots=offer.slots if standby is None else (*offer.slots, (None, standby)),
-        beside=_beside(asked, platform, {shape.arch for shape in shapes}),
+        beside=_beside(asked, platform, region, {shape.arch for shape in shapes}),
     )
 
 

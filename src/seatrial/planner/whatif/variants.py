@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question
+from seatrial.assessor.beside import beside_of
 from seatrial.assessor.price import price
 from seatrial.assessor.space import Commitments, shapes_of
 from seatrial.assessor.usage import Usage, usage_of
@@ -64,14 +65,21 @@ def on_arm(asked: Question, design: Design) -> Iterator[Design]:
     platform = asked.catalog.platform(design.platform)
     if design.arch == "arm64":
         return
+    beside = beside_of(
+        asked.workload, asked.demand, asked.profile.memory_mib_worker, platform, design.region,
+        "arm64", asked.book,
+    )  # fmt: skip
+    if len(beside) < len(design.beside):
+        return
     for shape in shapes_of(platform, "arm64"):
         if shape.gpus or shape.vcpu < design.vcpu or shape.memory_mib < design.memory_mib:
             continue
         if shape.vcpu > 2 * design.vcpu or shape.memory_mib > 2 * design.memory_mib:
             continue
         yield replace(
-            design, arch="arm64", size=shape.size, vcpu=shape.vcpu, memory_mib=shape.memory_mib
-        )
+            design, arch="arm64", size=shape.size, vcpu=shape.vcpu, memory_mib=shape.memory_mib,
+            beside=beside,
+        )  # fmt: skip
 
 
 def on_demand(design: Design) -> bool:
