@@ -63,7 +63,7 @@ def design_named(
         elif number == 0 and not PART.fullmatch(text):
             database = _database(text, platform, catalog)
         else:
-            parts.append(_part(text, shape, platform, asked))
+            parts.append(_part(text, shape, platform, place[1], asked))
     made = shaped(
         platform, place[1], shape, _count(found, platform, name), commitment=terms,
         database=database, services=tuple(services),
@@ -155,11 +155,14 @@ def _service(
     return Attached(kind=kind, size=size, options=options, spare=spare)
 
 
-def _part(text: str, shape: Shape, platform: Platform, asked: Question | None) -> Beside:
+def _part(
+    text: str, shape: Shape, platform: Platform, region: str, asked: Question | None
+) -> Beside:
     """A component of the app that runs beside the one that answers."""
     found = PART.fullmatch(text)
     known = () if asked is None else beside_of(
-        asked.workload, asked.demand, asked.profile.memory_mib_worker, platform, shape.arch
+        asked.workload, asked.demand, asked.profile.memory_mib_worker, platform, region,
+        shape.arch, asked.book,
     )  # fmt: skip
     word = found["component"] if found else text
     part = next((one for one in known if one.component == word), None)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from planner_cases import CATALOG, HERE, SOURCE, demand, workload
 
 from seatrial.assessor.assess import Question, assess, question
-from seatrial.assessor.columns import UNPRICED_MICRO_USD, columns_of
+from seatrial.assessor.columns import UNPRICED_MICRO_USD, ColumnsOf
 from seatrial.assessor.price import price
 from seatrial.assessor.recovery import recoveries
 from seatrial.assessor.search import blocks
@@ -137,7 +137,7 @@ def test_the_search_bills_a_standby_as_the_bill_does() -> None:
         if space.platform.id not in ("aws-fargate", "aws-ecs-ec2", "aws-lambda"):
             continue
         assert has_standby(space.slots)
-        made = tables(space, asked.book, lambda d, s=space: month(asked, d), columns_of(  # type: ignore[misc]
+        made = tables(space, asked.book, lambda d, s=space: month(asked, d), ColumnsOf(  # type: ignore[misc]
             space, asked.workload, asked.demand, asked.profile))  # fmt: skip
         for whole in blocks(made, 3_000_000):
             for _ in range(60):
