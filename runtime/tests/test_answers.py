@@ -13,11 +13,11 @@ from gunicorn.http import RequestParser, errors, wsgi
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from harness import web_settings
 from seatrial_runtime.guard.headers import SecurityHeaders
 from seatrial_runtime.servers.asgi_answer import RAW_HEAD, Cycle
 from seatrial_runtime.servers.asgi_http import Protocol
 from seatrial_runtime.servers.wsgi_request import Maker, Response
-from seatrial_runtime.settings.settings import make_settings
 
 _ERRORS: Any = errors  # The library's stubs do not know them.
 Pairs = list[tuple[bytes, bytes]]
@@ -129,7 +129,7 @@ def test_what_uvicorn_refuses_is_refused(wrong: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("https", [False, True])
 def test_lines_of_the_guard_say_what_its_headers_say(https: bool) -> None:
-    headers = SecurityHeaders(make_settings("app:app", {"environment": "production"}, {}))
+    headers = SecurityHeaders(web_settings("app:app", environment="production"))
     told = [(b"ratelimit-limit", b"9")]
     ours = [(b"content-type", b"text/plain"), (b"content-length", b"0")]
     as_pairs = headers.complete_bytes(ours, "id", told, https)
