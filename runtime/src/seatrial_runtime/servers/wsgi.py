@@ -21,7 +21,7 @@ from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from seatrial_runtime.servers.gunicorn_log import JsonLogger
 from seatrial_runtime.servers.spec import ServerSpec
@@ -32,6 +32,7 @@ from seatrial_runtime.supervisor.channel import Message, Sender
 
 _NEXT_MS = 1
 _MAX_LINE_BYTES = 8190  # The most that gunicorn's parsers take.
+_LINGER_S = 2.0  # As gunicorn's own, for kept connections once it is told to stop.
 _CLIENT_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
@@ -195,7 +196,7 @@ class Worker(ThreadWorker):
         self.keepalived_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
         if not self.alive:  # Told to stop meanwhile, and the others have been given their time.
-            self._cap_keepalive(time.monotonic() + STOP_KEEPALIVE_LINGER)
+            self._cap_keepalive(time.monotonic() + _LINGER_S)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close kept connections by then; gunicorn's own knows of no other thread that adds one."""
