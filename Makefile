@@ -37,8 +37,9 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml runtime/pyproject.toml README
 demo: setup ## Ship examples/furlong: the whole loop, about three minutes
 	@$(BIN)/seatrial ship examples/furlong
 
+# Three at a time on two cores: apps that boot, answer a trial or are killed are mostly waited for.
 test: setup ## Run all tests: the house, the runtime, the examples
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12 tests
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 12 tests
 	@cd runtime && ../$(BIN)/python -m pytest -q -n 2 -o pythonpath=tests tests
 	@for app in furlong nestegg prism; do \
 	  (cd examples/$$app && ../../$(BIN)/python -m pytest -q -n 2 --dist loadfile tests) || exit 1; \

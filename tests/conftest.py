@@ -16,12 +16,17 @@ LONGEST = (
     "e2e/test_e2e_furlong.py",
     # Compiles the simulator's kernels while the first one still measures its app.
     "cli/test_cli_plan.py",
-    "house/test_house_seed_decisions.py",
     "engines/test_engines_measured.py",
     "e2e/test_e2e_kill.py",
+    "house/test_house_seed_decisions.py",
+    "engines/test_engines_local_faults.py",
     "planner/test_planner_search.py",
+    "trials/test_trials_load.py",
+    "profiler/test_profiler_source.py",
     "bundler/test_bundler_terraform.py",
     "planner/test_planner_plan.py",
+    "bundler/test_bundler_verify.py",
+    "engines/test_engines_local_scaling.py",
     "e2e/test_e2e_errors.py",
 )
 """The files that take longest begin: no worker is left with one when the others are done."""
