@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pypdfium2 as pdfium
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
 
 from tests.running import WAIT_MS, app, browser, chromium, idle, wait_for_result
 
@@ -32,13 +32,23 @@ def started() -> Iterator[Browser]:
         yield it
 
 
+@pytest.fixture(scope="module")
+def context(started: Browser) -> Iterator[BrowserContext]:
+    """One for all tests: Streamlit's own scripts are fetched and compiled once."""
+    made = started.new_context(accept_downloads=True)
+    made.set_default_timeout(WAIT_MS)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def page(started: Browser) -> Iterator[Page]:
-    context = started.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page of its own, without what an earlier one left."""
     page = context.new_page()
-    page.set_default_timeout(WAIT_MS)
+    page.set_viewport_size({"width": 1280, "height": 900})
     yield page
-    context.close()
+    page.close()
+    context.clear_cookies()
 
 
 def lasts(page: Page) -> str:
@@ -122,12 +132,9 @@ def test_the_pdf_downloads(page: Page, url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_fits_its_width(started: Browser, url: str, width: int, scheme: str) -> None:
-    context = started.new_context(
-        viewport={"width": width, "height": 844},
-        color_scheme="dark" if scheme == "dark" else "light",
-    )
-    page = context.new_page()
+def test_the_page_fits_its_width(page: Page, url: str, width: int, scheme: str) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(url)
     wait_for_result(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -137,7 +144,6 @@ def test_the_page_fits_its_width(started: Browser, url: str, width: int, scheme:
         "element => getComputedStyle(element).backgroundColor"
     )
     assert background == ("rgb(16, 25, 26)" if scheme == "dark" else "rgb(251, 250, 247)")
-    context.close()
 
 
 def test_everything_can_be_reached_by_its_name(page: Page, url: str) -> None:
