@@ -55,7 +55,7 @@ class Cli(NamedTuple):
     app: Path
 
     def run(
-        self, *arguments: str, timeout: float = 240, before: tuple[str, ...] = (), **env: str
+        self, *arguments: str, timeout: float = 600, before: tuple[str, ...] = (), **env: str
     ) -> Done:
         done = subprocess.run(
             [*before, SEATRIAL, *arguments], capture_output=True, text=True, timeout=timeout,
@@ -135,6 +135,6 @@ def furlong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Don
     trained = written.replace('furlong.train"', 'furlong.train --races 6000"')
     assert trained != written
     (app / "seatrial.toml").write_text(f"{trained}\n[deploy]\nport = {free_port()}\n")
-    done = cli.run("ship", str(app), "--keep", timeout=280)
+    done = cli.run("ship", str(app), "--keep", timeout=800)
     yield cli, done
     end(cli)

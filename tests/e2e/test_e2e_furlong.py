@@ -24,6 +24,8 @@ from seatrial.project import Project
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+# Half a minute to two minutes each of the fixtures takes; ten times that on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 EXPECT = tomllib.loads((ROOT / "examples/furlong/expect/expect.toml").read_text())
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-DEADLINE_S = 30.0
+pytestmark = pytest.mark.timeout(900)
+DEADLINE_S = 120.0
 # What is killed here is no check of a bundle: Terraform finds no provider, and is skipped.
 UNCHECKED = {"SEATRIAL_TERRAFORM_PLUGIN_DIR": "/nonexistent"}
 
