@@ -102,7 +102,7 @@ def functions(service_s: float, burst: float, most_rps: float) -> Floats:
     ranks = (np.arange(layout.BUSY_RANKS) + 0.5) / layout.BUSY_RANKS
     found = [busy[0], math.log(busy[1] / busy[0])]
     for mean in busy.tolist():
-        many = np.arange(int(mean + 12 * math.sqrt(mean * spread) + 12 * spread))
+        many = np.arange(float(int(mean + 12 * math.sqrt(mean * spread) + 12 * spread)))
         chance = np.exp(_log_chance(mean, spread, many))
         missed = np.where(many <= mean, 0.0, np.exp(-60.0 * chance * (many - mean) / service_s))
         missed = np.maximum.accumulate(missed)
