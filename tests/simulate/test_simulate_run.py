@@ -176,3 +176,16 @@ def test_finalists_are_each_as_if_alone_and_screening_is_their_fluid_year() -> N
         assert one.latency_ms_p50 is not None and one.latency_ms_p99 is not None
         assert one.latency_ms_p50 < one.latency_ms_p95 < one.latency_ms_p99
     assert run.finalists(given, []) == () and run.screened(given, []) == ()
+
+
+def test_designs_that_serve_alike_are_simulated_once() -> None:
+    names = [f"aws-fargate/us-east-1/1vcpu-{rest}" for rest in ("2gbx2", "3gbx2/arm64")]
+    designs = [design_named(name, CATALOG, HERE) for name in names]
+    given, served = asked(), dict[object, object]()
+    found = run.finalists(given, designs, requests=20_000, served=served)  # type: ignore[arg-type]
+    assert len(served) == 1
+    assert found[0].latency_ms_p95 == found[1].latency_ms_p95
+    assert found[0].cost_usd_month != found[1].cost_usd_month
+    assert run.finalists(given, designs[1:], requests=20_000) == found[1:]
+    again = run.finalists(given, designs[1:], requests=20_000, served=served)  # type: ignore[arg-type]
+    assert again == found[1:] and len(served) == 1
