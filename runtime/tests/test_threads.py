@@ -54,6 +54,7 @@ def test_what_takes_long_holds_nobody_up() -> None:
         threads.put(number)
     until(lambda: len(served) == 50, threads)
     assert served == list(range(50))  # By the only other thread, in their order.
+    assert threads.pause_s(None) is None and threads.pause_s(1.0) == 1.0
     released.set()
     until(lambda: "slow" in served, threads)
     threads.shutdown()

@@ -27,7 +27,7 @@ from seatrial_runtime.servers.gunicorn_log import JsonLogger
 from seatrial_runtime.servers.spec import ServerSpec
 from seatrial_runtime.servers.watch import Watch, rss_bytes
 from seatrial_runtime.servers.wsgi_request import Maker, Response, head_bytes
-from seatrial_runtime.servers.wsgi_threads import PATIENCE_S, Threads
+from seatrial_runtime.servers.wsgi_threads import Threads
 from seatrial_runtime.supervisor.channel import Message, Sender
 
 _NEXT_MS = 1
@@ -166,7 +166,7 @@ class Worker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
         """Look after what waits for a thread, too."""
-        super().wait_for_and_dispatch_events(PATIENCE_S if self._threads.waiting() else timeout)
+        super().wait_for_and_dispatch_events(self._threads.pause_s(timeout))
         self._threads.look()
 
     def _serve(self, conn: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 PATIENCE_S = 0.001
 """So long a request may keep others waiting before another thread is called."""
 
+_PAUSE_S_MAX = 0.008
 _SATURATED = 0.9  # Of the time of a request: as if this many threads had computed all the time.
 
 
@@ -29,6 +30,7 @@ class Threads:
         self._lock = threading.Lock()
         self._active = 0  # Those that were called and have not left.
         self._called_s = 0.0
+        self._pause_s = PATIENCE_S
         # Of each thread there is, since when it is busy with one request; 0 where it is not.
         self._since_s: list[float] = []
         self._place = threading.local()
@@ -41,11 +43,15 @@ class Threads:
     def look(self) -> None:
         """Call a thread if something waits and nobody will come for it soon; main thread."""
         if not self.waiting():
+            self._pause_s = PATIENCE_S
             return
         if self._active:
             latest_s = max(self._called_s, *self._since_s)
             if monotonic() - latest_s < PATIENCE_S:
+                # All goes its way: to look again all the time would cost more than it helps.
+                self._pause_s = min(2 * self._pause_s, _PAUSE_S_MAX)
                 return
+        self._pause_s = PATIENCE_S
         with self._lock:
             self._active += 1
             wanted = self._active
@@ -59,6 +65,10 @@ class Threads:
     def waiting(self) -> bool:
         """Whether `look` has something to look at."""
         return bool(self._ready) and self._active < self._count
+
+    def pause_s(self, most_s: float | None) -> float | None:
+        """How long the main thread may do nothing before it looks again."""
+        return self._pause_s if self.waiting() else most_s
 
     def free(self) -> bool:
         """Whether this thread may wait a moment: nothing else does. Others are called meanwhile."""
