@@ -178,10 +178,8 @@ def _redis() -> Any:
     try:
         # An extra, and half a second to import: only where it is configured.
         import redis
-        import redis.asyncio
         import redis.asyncio.retry
-        import redis.backoff
-        import redis.retry  # Likewise.
+        import redis.backoff  # Likewise.
     except ImportError:
         raise ImportError(
             "--rate-limit-store names a Redis: pip install seatrial-runtime[redis]"
