@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 _CLIENTS = 8
-_PAUSE_S = 0.005  # Far below the time in which a request comes back to the bucket.
+_PAUSE_S = 0.02  # Far below the time in which a request comes back to the bucket.
 
 
 class Hammered:

@@ -66,12 +66,15 @@ def test_ipv6(run: Start) -> None:
 
 
 def test_an_app_that_never_becomes_ready(run: Start) -> None:
-    app = run("sample:failing", "--start-timeout-s", "5", "--ready-path", "/up?key=hidden")
+    app = run("sample:failing", "--ready-path", "/up?key=hidden")
+    wait_for(lambda: "500" in app.ask("/startup")[1]["reason"], "reason")
     status, body = app.ask("/startup")
-    assert (status, body["status"]) == (503, "starting")
-    assert app.wait_exit() == 1
-    assert "not ready within 5 s: GET /up: status 500" in app.events("failed")[0]["message"]
-    assert "hidden" not in app.stderr + app.stdout
+    assert (status, body["reason"]) == (503, "GET /up: status 500")
+    late = run("sample:failing", "--ready-path", "/up?key=hidden", "--start-timeout-s", "3")
+    assert late.wait_exit() == 1
+    assert "not ready within 3 s: " in late.events("failed")[0]["message"]
+    for one in (app, late):
+        assert "hidden" not in one.stderr + one.stdout
 
 
 def test_an_import_that_outlasts_the_start_timeout(run: Start) -> None:

@@ -48,9 +48,11 @@ def test_a_program_that_ends_at_once_is_no_crash_loop(run: Start) -> None:
 
 
 def test_a_program_that_never_listens(run: Start) -> None:
-    app = begin(run, "--start-timeout-s", "4", how="mute")
-    assert app.wait_exit() == 1
-    assert "not ready within 4 s: GET /: Connection" in app.events("failed")[0]["message"]
+    app = begin(run, how="mute")
+    wait_for(lambda: "GET /: Connection" in app.ask("/startup")[1]["reason"], "reason")
+    late = begin(run, "--start-timeout-s", "1", how="mute")
+    assert late.wait_exit() == 1
+    assert "not ready within 1 s" in late.events("failed")[0]["message"]
 
 
 def test_a_program_that_ignores_sigterm_is_killed(run: Start) -> None:
