@@ -17,7 +17,7 @@ from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
-from seatrial.kernel.values import from_json, to_json
+from seatrial.kernel.values import from_json
 from seatrial.kernel.workload import Workload
 from seatrial.project import Project
 
@@ -160,7 +160,7 @@ def test_plan_is_the_same_twice(furlong: Any, planned: Any, told: dict[str, Any]
     """The README's command planned anew, for a table, what had been planned for the JSON."""
     cli, _ = furlong
     assert "pricing and judging" in told["plan examples/furlong"].err
-    assert to_json(Project(cli.app).load("plan", Plan)) == planned.out.encode()
+    assert Project(cli.app).load("plan", Plan) == from_json(planned.out.encode(), Plan)
 
 
 def test_bundle_is_the_same_twice_and_checked(furlong: Any, told: dict[str, Any]) -> None:
