@@ -113,7 +113,9 @@ def attached(text: str) -> Attached:
 
 def usage(stated: list[str], **given: Decimal | bool | None) -> Usage:
     """The month's usage from `--usage name=value` and the options that have a name of their own."""
-    fields = {field.name: field.type for field in msgspec.structs.fields(Usage)}
+    # Amounts of services are options of `--with`.
+    known = msgspec.structs.fields(Usage)
+    fields = [field.name for field in known if field.type in (Decimal, int, bool)]
     values: dict[str, object] = {name: v for name, v in given.items() if v is not None}
     for text in stated:
         name, equals, value = text.partition("=")
