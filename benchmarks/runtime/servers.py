@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 BOOT_S_MAX = 60.0
+_QUIET_S, _QUIET_SHARE = 0.5, 0.05
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -94,7 +95,9 @@ def serving(kind: str, log: Path, workers: int = 2) -> Iterator[Server]:
         )  # fmt: skip
     try:
         boot_s = _wait(port, process, began, log)
-        yield Server(port, management, process, boot_s)
+        server = Server(port, management, process, boot_s)
+        _settle(server)
+        yield server
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -116,6 +119,17 @@ def _wait(port: int, process: subprocess.Popen[bytes], began: float, log: Path) 
             break
         time.sleep(0.002)
     sys.exit(f"the server did not start: {log.read_text()[-2000:]}")
+
+
+def _settle(server: Server) -> None:
+    """Wait until it is idle: one worker answers while others still import the app."""
+    end = time.perf_counter() + BOOT_S_MAX
+    while time.perf_counter() < end:
+        before_s = server.cpu_s()
+        time.sleep(_QUIET_S)
+        if server.cpu_s() - before_s <= _QUIET_SHARE * _QUIET_S:
+            return
+    sys.exit("the server does not come to rest")
 
 
 def free_ports(count: int) -> list[int]:
