@@ -135,6 +135,7 @@ def furlong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Don
     trained = written.replace('furlong.train"', 'furlong.train --races 6000"')
     assert trained != written
     (app / "seatrial.toml").write_text(f"{trained}\n[deploy]\nport = {free_port()}\n")
-    done = cli.run("ship", str(app), "--keep", timeout=800)
-    yield cli, done
-    end(cli)
+    try:
+        yield cli, cli.run("ship", str(app), "--keep", timeout=800)
+    finally:
+        end(cli)
