@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
-SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' 2>/dev/null)
+SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' -not -name '*.bc' 2>/dev/null)
+KERNELS := src/seatrial/assessor/simulate/kernels.bc
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fix bench bench-sim-real bench-restarts bench-profile fuzz-profile wheels lock golden clean
@@ -25,8 +26,13 @@ $(VENV)/.locked: requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	@touch $@
 
+# The simulator's kernels as LLVM bitcode, which the wheel carries: users need no compiler's time.
+$(KERNELS): $(VENV)/.locked $(wildcard src/seatrial/assessor/simulate/*.py) src/seatrial/kernel/policies.py
+	@echo "translating the simulator's kernels, half a minute"
+	@PYTHONPATH=src $(BIN)/python -m seatrial.assessor.simulate.lowering $@
+
 # The wheels of both distributions, installed: the tests test what users get.
-$(VENV)/.installed: $(VENV)/.locked pyproject.toml runtime/pyproject.toml README.md runtime/README.md $(SOURCES)
+$(VENV)/.installed: $(VENV)/.locked $(KERNELS) pyproject.toml runtime/pyproject.toml README.md runtime/README.md $(SOURCES)
 	@echo "building and installing seatrial and seatrial-runtime"
 	@rm -rf dist
 	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist runtime
@@ -84,4 +90,4 @@ lock: ## Write requirements.lock anew from pyproject.toml
 	  examples/prism/requirements.txt
 
 clean: ## Remove what was built
-	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(KERNELS) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-SOURCE = TESTS.parent / "src/seatrial"
 
 LONGEST = (
     "e2e/test_e2e_furlong.py",
@@ -36,12 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Prices that somebody fetched on this machine must not decide a test.
     os.environ["SEATRIAL_PRICES_DIR"] = str(TESTS / "no-fetched-prices")
     # The simulator's machine code is kept for all workers, the commands they start and later runs.
-    # Numba looks at the file of a function only, not at those of the functions that it calls.
-    kernels = [*sorted((SOURCE / "assessor/simulate").glob("*.py")), SOURCE / "kernel/policies.py"]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in kernels)).hexdigest()
     if config.pluginmanager.hasplugin("cacheprovider"):
-        folder = config.cache.mkdir(f"kernels-{digest[:12]}")
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+        folder = config.cache.mkdir("kernels")
+        os.environ.setdefault("SEATRIAL_KERNELS_DIR", str(folder))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,10 +44,12 @@ def decided(
     longer: Served = {}
 
     def simulate(asked: Question, designs: Sequence[Design]) -> tuple[Simulation, ...]:
-        tell("simulating the best; the first time the simulator is compiled")
-        # The compiler of the simulator's kernels: only who simulates waits for it.
+        # The simulator's machine code: only who simulates waits for it.
+        from seatrial.assessor.simulate import machine
         from seatrial.assessor.simulate.run import finalists
 
+        machine.prepare(tell)
+        tell("simulating the best")
         told = list(finalists(asked, designs, SEED, requests=REQUESTS, served=served))
         close = [at for at, one in enumerate(told) if undecided(asked, one)]
         if close:

@@ -25,7 +25,7 @@ def simulated(
     workload: Workload,
     demand: Demand,
     catalog: Catalog,
-    machine: Size,
+    here: Size,
     name: str,
     seed: int,
     trace: Path | None,
@@ -33,16 +33,17 @@ def simulated(
 ) -> Simulation:
     """What the design of that name would do; a recorded `trace` replaces the demand's arrivals."""
     asked = question(workload, demand, catalog)
-    design = design_named(name, catalog, machine, asked)
+    design = design_named(name, catalog, here, asked)
     arrivals = _recorded(trace, tell) if trace is not None else None
     if arrivals is not None:
         traffic = replace(demand.traffic, requests_per_day=arrivals.requests_day, events=())
         asked = asked._replace(demand=replace(demand, traffic=traffic))
     _check_rate(asked.demand.traffic)
-    tell("loading the simulator; the first time it is compiled, for a minute or two")
-    # The compiler of the simulator's kernels: only who simulates waits for it.
+    # The simulator's machine code: only who simulates waits for it.
+    from seatrial.assessor.simulate import machine
     from seatrial.assessor.simulate.run import simulate
 
+    machine.prepare(tell)
     tell(f"simulating {design.id}")
     return simulate(_in_region(asked, design), design, seed, arrivals)
 

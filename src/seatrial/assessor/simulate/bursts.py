@@ -21,8 +21,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from seatrial.assessor.simulate.chance import compiled, log_gamma_draw, stream, uniform
+from seatrial.assessor.simulate.chance import log_gamma_draw, stream, uniform
+from seatrial.assessor.simulate.kernels import kernel
 from seatrial.assessor.simulate.shapes import Floats
 
 SPREAD_MAX = 58.0
@@ -37,10 +39,11 @@ def draw_minutes(rates: Floats, d1: float, d60: float, first: int, seed: int) ->
     expected = float(rates.sum())
     room = int(expected + 6 * math.sqrt(expected * (1 + max(d1, d60))) + 64)
     parts: list[Floats] = []
-    done = 0
+    done, found = 0, np.empty(2, np.int64)
     while done < rates.shape[0]:
         out = np.empty(room)
-        count, done = _arrive(rates, *factors, first, done, seed, out)
+        _arrive(rates, *factors, first, done, seed, np.empty(60), out, found)
+        count, done = found.tolist()
         parts.append(out[:count])
         # Rarely too small, when bursts are far above the mean: go on from the minute that did
         # not fit with twice the room.
@@ -81,14 +84,17 @@ def reached(rate: float, d1: float, d60: float) -> tuple[float, float]:
     return 1.0 + rate * both, 1.0 + rate * (60.0 * minute + within)
 
 
-@compiled
+@kernel("f8[:,:]", "f8[:]", "f8[:]", "f8[:]", "i8", "i8", "i8", "f8[:]", "f8[:]", "i8[:]")
 def _arrive(
     rates: Floats, minute_variance: Floats, second_variance: Floats, part: Floats,
-    first: int, done: int, seed: int, out: Floats,
-) -> tuple[int, int]:  # fmt: skip
-    """Draw minutes from `done` on into `out`: how many arrivals, and the first minute undrawn."""
+    first: int, done: int, seed: int, factors: Floats, out: Floats, found: npt.NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Draw minutes from `done` on into `out`; found: arrivals, and the first minute undrawn.
+
+    `factors` is room for those of a minute's seconds.
+    """
     written = 0
-    factors = np.empty(60)
+    found[1] = rates.shape[0]
     for m in range(done, rates.shape[0]):
         key = stream(seed, 1, first + m)
         count = np.uint64(0)
@@ -126,9 +132,10 @@ def _arrive(
             count += np.uint64(1)
             while at < mean:
                 if written == out.size:
-                    return start, m
+                    found[0], found[1] = start, m
+                    return
                 out[written] = (first + m) * 60.0 + s + at / mean
                 written += 1
                 at -= math.log(uniform(key, count))
                 count += np.uint64(1)
-    return written, rates.shape[0]
+    found[0] = written

@@ -8,13 +8,10 @@ itself, in any order and on any thread, and is the same. The functions run insid
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 
-F = TypeVar("F", bound=Callable[..., Any])
+from seatrial.assessor.simulate.kernels import part
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -24,12 +21,7 @@ _S12, _S27, _S30, _S31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(
 _UNIT = 2.0**-52
 
 
-def compiled(function: F) -> F:
-    """The function as machine code, kept on disk; type checkers see the function itself."""
-    return cast(F, njit(cache=True)(function))
-
-
-@compiled
+@part
 def mix(value: np.uint64) -> np.uint64:
     """64 bits that look nothing like the 64 given."""
     value = (value ^ (value >> _S30)) * _MIX_1
@@ -37,7 +29,7 @@ def mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> _S31)
 
 
-@compiled
+@part
 def stream(seed: int, purpose: int, index: int) -> np.uint64:
     """Key of the stream `index` that a seed has for a purpose."""
     key = mix(np.uint64(seed) + _GOLDEN)
@@ -45,7 +37,7 @@ def stream(seed: int, purpose: int, index: int) -> np.uint64:
     return mix(key ^ (np.uint64(index) + _ONE) * _GOLDEN)
 
 
-@compiled
+@part
 def uniform(key: np.uint64, count: np.uint64) -> float:
     """Draw number `count`, strictly between 0 and 1."""
     bits = mix(key + count * _GOLDEN)
@@ -53,7 +45,7 @@ def uniform(key: np.uint64, count: np.uint64) -> float:
     return (float(bits >> _S12) + 0.5) * _UNIT
 
 
-@compiled
+@part
 def log_gamma_draw(key: np.uint64, count: np.uint64, shape: float) -> tuple[float, np.uint64]:
     """Logarithm of a gamma variate of scale one, and the next unused count.
 

@@ -30,8 +30,10 @@ import numpy.typing as npt
 from seatrial.assessor.simulate import layout, lookup, minutes, mixing, reading, waits
 from seatrial.assessor.simulate.arrivals import WEEK_S, check, period_s, rate_rps
 from seatrial.assessor.simulate.bursts import solve
-from seatrial.assessor.simulate.chance import compiled, log_gamma_draw, stream
+from seatrial.assessor.simulate.chance import log_gamma_draw, stream
+from seatrial.assessor.simulate.kernels import kernel
 from seatrial.assessor.simulate.waits import Floats, Table
+from seatrial.kernel import policies
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.simulation import Arrivals, Fleet, HourOutlook, RouteLaw
 
@@ -75,7 +77,7 @@ class YearOutlook(NamedTuple):
         )  # fmt: skip
 
 
-@compiled
+@kernel("f8[:]", "f8[:]", "i8[:]", "i8")
 def _shake(rates: Floats, variances: Floats, numbers: npt.NDArray[np.int64], seed: int) -> None:
     """Multiply each minute's rate by its gamma factor, as `bursts` draws it for its number."""
     for minute in range(rates.size):
@@ -230,7 +232,10 @@ def year(
             seen = lookup.functions(work[layout.SERVICE], burst, float(rates.max()))
         else:
             seen = lookup.tables(found, cells[row], ticks_of(fleet))
-        minutes.one(rates, roots, chances, work, steps[row], seen, counts)
+        # A queue takes what its state leaves.
+        hpa = fleet.policy.kind == "hpa"
+        state = np.zeros(policies.HPA_STATE if hpa else layout.STATE)
+        minutes.one(rates, roots, chances, work, state, steps[row], seen, counts)
         return _outlook(work, counts, cells[row], found, share)
 
     with ThreadPoolExecutor(threads()) as pool:

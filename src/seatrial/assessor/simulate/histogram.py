@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seatrial.assessor.simulate.chance import compiled
 from seatrial.assessor.simulate.shapes import Floats
 from seatrial.kernel.errors import InputError
 
@@ -36,26 +35,17 @@ EDGES_S: Floats = _edges()
 """Bucket b holds values from EDGES_S[b] on, below EDGES_S[b + 1]."""
 
 
-@compiled
-def add(values: Floats, counts: Counts) -> None:
-    """Count `values` into `counts` (BUCKETS,). For kernels; whoever has a NaN has a bug."""
-    # The bits of a double that is not negative, read as an integer, are in the order of its value.
-    bits = values.view(np.int64)
-    for i in range(bits.size):
-        bucket = (bits[i] >> _SHIFT) - _BASE
-        counts[min(max(bucket, 0), counts.size - 1)] += 1
-
-
 def histogram(values: npt.ArrayLike) -> Counts:
     """Counts (BUCKETS,) of times in seconds; infinite ones, of requests never answered, too."""
     times = np.ascontiguousarray(values, dtype=np.float64)
-    counts = np.zeros(BUCKETS, np.int64)
     # The minimum of anything with a NaN is NaN, which compares as false.
     if times.size and not times.min() >= 0:
         raise InputError(
             "a time is negative or not a number", where="values", fix="give seconds from 0 up"
         )
-    add(times.ravel(), counts)
+    # The bits of a double that is not negative, read as an integer, are in the order of its value.
+    buckets = (times.ravel().view(np.int64) >> _SHIFT) - _BASE
+    counts: Counts = np.bincount(np.clip(buckets, 0, BUCKETS - 1), minlength=BUCKETS)
     return counts
 
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from seatrial.assessor.simulate import lane_columns as hot
 from seatrial.assessor.simulate import lane_scaling as fleet
-from seatrial.assessor.simulate.lane_columns import ROOM, part
+from seatrial.assessor.simulate.kernels import Group, kernel, part, rows
+from seatrial.assessor.simulate.lane_columns import ROOM
 
 STEPS = 128
 """Requests of a column that are served in one go."""
@@ -166,6 +166,28 @@ def _advance(run, used, spans, times, pick, omega, setting, law, steps, memory, 
     return columns
 
 
+class Given(NamedTuple):
+    """What all blocks share.
+
+    `spans` (windows, 2) are first and last request, `bounds` (windows, 3) begin, counting and end;
+    `histogram`, `replica_s` and `peak` have a place for every run, and only those change.
+    """
+
+    spans: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.float64]
+    times: npt.NDArray[np.float64]
+    cpu: npt.NDArray[np.float64]
+    wait: npt.NDArray[np.float64]
+    pick: npt.NDArray[np.int64]
+    settings: npt.NDArray[np.int64]
+    laws: npt.NDArray[np.float64]
+    steps: npt.NDArray[np.float64]
+    initial: npt.NDArray[np.int64]
+    histogram: npt.NDArray[np.int32]
+    replica_s: npt.NDArray[np.float64]
+    peak: npt.NDArray[np.float64]
+
+
 class Space(NamedTuple):
     """Memory of a block, as `space` makes it: places of its runs, and the columns."""
 
@@ -194,31 +216,35 @@ def space(size: int, columns: int, slots: int) -> Space:
         starts=np.zeros((size, fleet.GROUPS_MOST, 2)),
         memory=np.zeros((size, fleet.MEMORY)),
         numbers=np.zeros(STEPS * ROOM, np.int32),
-        whole=(rows := np.zeros((hot.ROWS + slots) * ROOM))[: hot.WHOLES * ROOM].view(np.int64),
-        real=rows[hot.WHOLES * ROOM :],
+        whole=(all_rows := np.zeros((hot.ROWS + slots) * ROOM))[: hot.WHOLES * ROOM].view(np.int64),
+        real=all_rows[hot.WHOLES * ROOM :],
         firsts=np.zeros(size, np.int64),
     )
 
 
-ENTRY: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+GIVEN = Group(Given, tuple(map(rows, (
+    "i8[:,:]", "f8[:,:]", "f8*", "f8*", "f8*", "i8*", "i8[:,:]", "f8[:,:]", "f8[:,:,:]", "i8*",
+    "i4*", "f8*", "f8*",
+))))  # fmt: skip
+SPACE = Group(Space, tuple(map(rows, (
+    "i8[:,:]", "f8[:,:]", "f8[:,:,:]", "i8[:,:]", "f8[:,:,:]", "f8[:,:]", "i4[:]", "i8[:]", "f8[:]",
+    "i8*",
+))))  # fmt: skip
 
 
-@njit(**ENTRY)
-def simulate_block(runs, spans, bounds, times, cpu, wait, pick, omega, settings, laws, steps,
-                   initial, histogram, replica_s, peak, lanes, cold, contended, slots,
-                   place, sums, home, asked, starts, memory, numbers, whole, real,
-                   firsts):  # fmt: skip
+@kernel("i8[:]", "i8*", GIVEN, "f8", "i8", "i8", "i8", SPACE)
+def simulate_block(runs, lanes, given, omega, cold, contended, slots, space):
     """Simulate some runs, numbers lane * windows + window, to the end of their windows.
 
-    `spans` (windows, 2) are first and last request, `bounds` (windows, 3) begin, counting and end;
-    `histogram`, `replica_s` and `peak` have a place for every run, and only those of these change.
-    `lanes` are the lanes of the runs, then whether any has cold replicas or shares processors, and
-    the most slots of a queue; the rest is a `Space`.
+    `lanes` are the lanes of the runs; `omega` is waiting over computing of all requests; `cold` and
+    `contended` say whether any of the runs has cold replicas or shares processors, `slots` the
+    most slots of a queue.
     """
+    place, sums, home, asked = space.place, space.sums, space.home, space.asked
     size = runs.size
     for i in range(size):
-        _begin(runs[i], settings[lanes[i]], laws[lanes[i]], spans, bounds, initial, place[i],
-               sums[i], home[i], asked[i])  # fmt: skip
+        _begin(runs[i], given.settings[lanes[i]], given.laws[lanes[i]], given.spans, given.bounds,
+               given.initial, place[i], sums[i], home[i], asked[i])  # fmt: skip
     # Types, not only values: a literal 0 would have everything compiled twice.
     cursor: Any = np.int64(0)
     left = size
@@ -226,29 +252,30 @@ def simulate_block(runs, spans, bounds, times, cpu, wait, pick, omega, settings,
         used, began = np.int64(0), cursor
         while cursor < size:
             i, lane = cursor, lanes[cursor]
-            firsts[i] = -1
+            space.firsts[i] = -1
             if place[i, fleet.DONE] == 0:
                 columns = _advance(
-                    runs[i], used, spans, times, pick, omega, settings[lane], laws[lane],
-                    steps[lane], memory[i], starts[i], place[i], sums[i], home[i], asked[i],
-                    slots, real, whole, numbers,
+                    runs[i], used, given.spans, given.times, given.pick, omega,
+                    given.settings[lane], given.laws[lane], given.steps[lane], space.memory[i],
+                    space.starts[i], place[i], sums[i], home[i], asked[i], slots, space.real,
+                    space.whole, space.numbers,
                 )  # fmt: skip
                 if columns == -1:
                     break
                 if columns == -2:
                     left -= 1
                 else:
-                    firsts[i] = used
+                    space.firsts[i] = used
                     used += columns
             cursor += 1
         if used > 0:
-            hot.serve(times, cpu, wait, numbers, real, whole, slots, contended, cold,
-                      histogram, used)  # fmt: skip
+            hot.serve(given.times, given.cpu, given.wait, space.numbers, space.real, space.whole,
+                      slots, contended, cold, given.histogram, used)  # fmt: skip
         for i in range(began, cursor):
-            if firsts[i] >= 0:
-                _store(place[i], sums[i], settings[lanes[i]], home[i], asked[i], slots, firsts[i],
-                       real, whole)  # fmt: skip
+            if space.firsts[i] >= 0:
+                _store(place[i], sums[i], given.settings[lanes[i]], home[i], asked[i], slots,
+                       space.firsts[i], space.real, space.whole)  # fmt: skip
         cursor = cursor % size
     for i in range(size):
-        replica_s[runs[i]] = sums[i, fleet.REPLICA_S]
-        peak[runs[i]] = sums[i, fleet.PEAK]
+        given.replica_s[runs[i]] = sums[i, fleet.REPLICA_S]
+        given.peak[runs[i]] = sums[i, fleet.PEAK]

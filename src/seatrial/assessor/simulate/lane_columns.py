@@ -14,22 +14,11 @@ whether rows overlap.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 
 from seatrial.assessor.simulate.histogram import BUCKETS, SHORTEST_S
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def part(function: F) -> F:
-    """Compile what only compiled functions call; nothing in it allocates."""
-    options: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return cast(F, njit(error_model="numpy", **options)(function))
-
+from seatrial.assessor.simulate.kernels import part
 
 ROOM = 1096
 """Most columns. A processor takes a load for one that depends on a store just before it when their

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seatrial.assessor.simulate.lane_columns import part
+from seatrial.assessor.simulate.kernels import part
 from seatrial.kernel import policies
 
 FIXED, TRACKING, STEP, HPA, KNATIVE, CLOUD_RUN = range(6)

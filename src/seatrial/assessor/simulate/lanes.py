@@ -14,14 +14,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seatrial.assessor.simulate import lane_columns as hot
 from seatrial.assessor.simulate import lane_scaling as scaling
-from seatrial.assessor.simulate.lane_blocks import simulate_block, space
+from seatrial.assessor.simulate.lane_blocks import Given, simulate_block, space
 from seatrial.kernel.errors import InputError
 from seatrial.kernel.simulation import Fleet
 
@@ -161,15 +161,15 @@ def simulate(
         begin = np.clip(begin, least[:, None], most[:, None])
     table = np.zeros((len(fleets), spans, hot.ROW), np.int32)
     replica_s, peak = np.zeros(len(fleets) * spans), np.zeros(len(fleets) * spans)
-    given = (
+    given = Given(
         np.stack((windows.first[:-1], windows.first[1:]), axis=1),
         np.stack((windows.begins_s, windows.counts_from_s, windows.ends_s), axis=1),
-        windows.times_s, windows.cpu_s, windows.wait_s, windows.pick,
-        wait / cpu if cpu > 0 else 0.0, *settings, begin.reshape(-1), table.reshape(-1),
-        replica_s, peak,
+        windows.times_s, windows.cpu_s, windows.wait_s, windows.pick, *settings,
+        begin.reshape(-1), table.reshape(-1), replica_s, peak,
     )  # fmt: skip
+    omega = wait / cpu if cpu > 0 else 0.0
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        list(pool.map(lambda runs: _simulate(runs, given), _blocks(settings.whole, begin)))
+        list(pool.map(lambda runs: _simulate(runs, given, omega), _blocks(settings.whole, begin)))
     # What is not counted depends on how runs were put into blocks, and is nobody's business.
     table[:, :, hot.NOT_COUNTED] = 0
     return Outcome(
@@ -180,15 +180,14 @@ def simulate(
     )
 
 
-def _simulate(runs: Counts, given: tuple[Any, ...]) -> None:
-    whole = given[7]
-    lanes = runs // given[0].shape[0]
-    mine = whole[lanes]
+def _simulate(runs: Counts, given: Given, omega: float) -> None:
+    lanes = runs // given.spans.shape[0]
+    mine = given.settings[lanes]
     slots = int(mine[:, scaling.SLOTS].max())
     columns = int((mine[:, scaling.MOST] * mine[:, scaling.QUEUES]).max())
     simulate_block(
-        runs, *given, lanes, bool((mine[:, scaling.COLD_REQUESTS] > 0).any()),
-        bool((mine[:, scaling.CONTENDED] == 1).any()), slots, *space(runs.size, columns, slots),
+        runs, lanes, given, omega, bool((mine[:, scaling.COLD_REQUESTS] > 0).any()),
+        bool((mine[:, scaling.CONTENDED] == 1).any()), slots, space(runs.size, columns, slots),
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ that is reached; beyond, by the fluid's wait. The policy sees the mean of the st
 the chance that is left in such a mean. Replicas count, and cost, from when they are asked for. Each
 fleet is computed alone and in order, so threads do not change a bit.
 
-Few functions, none inside another more than needed, no views and no array expressions: compiling
-is most of what a first run waits for.
+Few functions, none inside another more than needed, no views and no array expressions: that is
+quick to compile.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from seatrial.assessor.simulate.borrowed import INNER, borrowed
 from seatrial.assessor.simulate.chance import mix
+from seatrial.assessor.simulate.kernels import kernel, part
 from seatrial.assessor.simulate.layout import (
     AGAIN,
     AGE,
@@ -37,7 +36,6 @@ from seatrial.assessor.simulate.layout import (
     ENVIRONMENTS,
     FIXED,
     HOURS,
-    HPA,
     JOINS,
     KIND,
     LATE,
@@ -61,7 +59,6 @@ from seatrial.assessor.simulate.layout import (
     SERVED,
     SERVICE,
     START,
-    STATE,
     TIMEOUT,
     TURNS,
 )
@@ -70,25 +67,25 @@ from seatrial.assessor.simulate.steering import decide
 from seatrial.assessor.simulate.waits import WAIT_FIRST_S, WAIT_LAST_S, WAITS
 from seatrial.kernel import policies
 
-_request = njit(**INNER)(policies.per_request)
+_request = part(policies.per_request)
 
 _WIDTH = math.log(WAIT_LAST_S / WAIT_FIRST_S) / (WAITS - 2)
 _RANKS = np.uint64(BUSY_RANKS - 1)
 
 
-@njit(**INNER)
+@part
 def _waited(c, place, low, high, mass):
     """Count requests whose waits are spread evenly between two."""
     parts = 1 if abs(high - low) <= 0.1 * low else 4
-    for part in range(parts):
-        wait = max(low + (high - low) * (part + 0.5) / parts, WAIT_FIRST_S)
+    for number in range(parts):
+        wait = max(low + (high - low) * (number + 0.5) / parts, WAIT_FIRST_S)
         x = min(math.log(wait / WAIT_FIRST_S) / _WIDTH, WAITS - 1.000001)
         at = int(x)
         c[place + at] += mass / parts * (at + 1 - x)
         c[place + at + 1] += mass / parts * (x - at)
 
 
-@njit(**INNER)
+@part
 def _overloaded(c, place, w, offered, span, able, capacity, delay, within, inside):
     """A step that serves some late; returns what it serves without a wait.
 
@@ -126,7 +123,7 @@ def _overloaded(c, place, w, offered, span, able, capacity, delay, within, insid
     return done - delayed
 
 
-@njit(**INNER)
+@part
 def _resize(w, wanted, at):
     """Ask for more, or stop some: those that are not ready first."""
     change = wanted - w[DESIRED]
@@ -151,7 +148,7 @@ def _resize(w, wanted, at):
     w[READY] += change
 
 
-@njit(**INNER)
+@part
 def _joined(w, now, span):
     """Take in replicas that become ready within [now, now + span); the mean of how many did."""
     part, kept = 0.0, 0
@@ -167,7 +164,7 @@ def _joined(w, now, span):
     return part
 
 
-@njit(**INNER)
+@part
 def _function(minute, rate, hour, w, state, tables, c):
     """A minute of environments of one request each: none waits, but for a cold start.
 
@@ -195,7 +192,7 @@ def _function(minute, rate, hour, w, state, tables, c):
     w[LOST] += given_up - w[AGAIN]
 
 
-@njit(**INNER)
+@part
 def _scaled(rates, roots, chances, w, state, steps, tables, c):
     """A fleet of replicas, step by step."""
     kind, ticks = w[KIND], int(w[LOOKS])
@@ -253,7 +250,7 @@ def _scaled(rates, roots, chances, w, state, steps, tables, c):
             _hour(w, c, hour, came, lost, held * span)
 
 
-@njit(**INNER)
+@part
 def _hour(w, c, hour, came, lost, held):
     """Note what came, what was lost of it and what was held in an hour."""
     w[ARRIVED] += came
@@ -263,7 +260,7 @@ def _hour(w, c, hour, came, lost, held):
     c[CAME + 3 * hour + 2] += held
 
 
-@njit(**INNER)
+@part
 def _functions(rates, w, state, tables, c):
     """Environments of one request each, minute by minute: none waits, but for a cold start.
 
@@ -294,22 +291,15 @@ def _functions(rates, w, state, tables, c):
         _hour(w, c, hour, rate * 60.0, lost, present * 60.0)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def one(rates, roots, chances, w, steps, tables, c):
+@kernel("f8[:]", "f8*", "f8*", "f8*", "f8[:]", "f8[:,:]", "f8*", "f8*")
+def one(rates, roots, chances, w, state, steps, tables, c):
     """One fleet through the minutes of `rates`, whole hours from a Monday on, into `w` and `c`.
 
     `roots` are one over the roots of the rates, `chances` normal variables by minute and step.
     """
-    w, c = borrowed(w), borrowed(c)
-    tables, steps, chances = borrowed(tables), borrowed(steps), borrowed(chances)
-    rates, roots = borrowed(rates), borrowed(roots)
-    # A queue takes what its state leaves.
-    own = np.zeros(policies.HPA_STATE if w[KIND] == HPA else STATE)
-    state = borrowed(own)
     w[DESIRED] = w[READY] = w[PEAK] = w[LEAST]
     if w[KIND] == REQUEST:
         _functions(rates, w, state, tables, c)
     else:
         _scaled(rates, roots, chances, w, state, steps, tables, c)
     w[LEFT] = w[BACKLOG] + w[AGAIN]
-    return own.size

@@ -82,7 +82,7 @@ def effect(laws: tuple[RouteLaw, ...], provider: Provider, seed: int = 0) -> Eff
     Requests that fail take the time until they do. Processor time keeps its mean, but is spread
     as the wall time then is.
     """
-    # The compiler of the simulator's kernels: rules and prices know providers without it.
+    # The simulator's machine code: rules and prices know providers without it.
     from seatrial.assessor.simulate.service import CELLS, samples, with_provider
 
     total = sum(law.weight for law in laws)

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from seatrial.assessor.simulate.borrowed import INNER
+from seatrial.assessor.simulate.kernels import kernel, part
 from seatrial.assessor.simulate.layout import HOURS
 from seatrial.assessor.simulate.mixing import ACROSS, ALONG, CELLS, NODES, SPOTS
 from seatrial.assessor.simulate.waits import BINS, WAITS, Floats, Table
@@ -17,7 +16,7 @@ RANKS = np.array([0.95, 0.5, 0.95, 0.99])
 """Of each hour, and then of all."""
 
 
-@njit(**INNER)
+@part
 def _share_out(counts, hour, along, across, like, mass):
     """Put what an hour counted by level and spot into the cells."""
     rows = along.shape[1]
@@ -35,7 +34,7 @@ def _share_out(counts, hour, along, across, like, mass):
                     mass[cell] += some * along[spot, node]
 
 
-@njit(**INNER)
+@part
 def _quantile(mass, used, many, below, late, edges, wanted):
     """The time below which `wanted` requests are; inf beyond the last edge."""
     low, high, before, after = -1, edges.size - 1, 0.0, math.inf
@@ -59,19 +58,25 @@ def _quantile(mass, used, many, below, late, edges, wanted):
     return edges[high] * (edges[1] / edges[0]) ** (part - 1.0)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _read(counts, waited, along, across, like, below, late, edges, ranks, times, failed):
-    """`times`: of the hours, then of all, at `ranks`; `failed`: requests that were refused."""
-    total, mass = np.zeros(CELLS + WAITS), np.empty(CELLS + WAITS)
-    used = np.empty(CELLS + WAITS, np.int64)
+@kernel("f8[:,:]", "f8[:,:]", "f8[:,:]", "f8[:,:]", "i8*", "f8[:,:]", "f8[:,:]", "f8[:]", "f8*",
+        "f8[:]", "f8*", "f8[:,:]", "i8*")  # fmt: skip
+def _read(counts, waited, along, across, like, below, late, edges, ranks, times, failed, room,
+          used):  # fmt: skip
+    """`times`: of the hours, then of all, at `ranks`; `failed`: requests that were refused.
+
+    `room` (2, cells and waits; zeros first) and `used` are for its work.
+    """
+    total, mass = room[0], room[1]
     for hour in range(HOURS + 1):
         if hour < HOURS:
             mass[:] = 0.0
             _share_out(counts, hour, along, across, like, mass)
-            mass[CELLS:] = waited[hour]
-            total += mass
+            for wait in range(WAITS):
+                mass[CELLS + wait] = waited[hour, wait]
+            for cell in range(mass.size):
+                total[cell] += mass[cell]
         else:
-            mass[:] = total
+            mass = total
         many, answered, refused = 0, 0.0, 0.0
         for cell in range(mass.size):
             if mass[cell] != 0.0:
@@ -102,6 +107,7 @@ def quantiles(
     below each edge by wait.
     """
     times, failed = np.empty(HOURS + len(RANKS) - 1), np.empty(HOURS + 1)
+    room, used = np.zeros((2, CELLS + WAITS)), np.empty(CELLS + WAITS, np.int64)
     _read(counts, waited, ALONG, ACROSS, like, table.below, late, table.edges_s, RANKS, times,
-          failed)  # fmt: skip
+          failed, room, used)  # fmt: skip
     return times[:HOURS], tuple(times[HOURS:].tolist()), failed[:HOURS]

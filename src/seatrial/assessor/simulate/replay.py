@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seatrial.assessor.simulate.kernels import inlined, kernel, part
 from seatrial.assessor.simulate.replay_fleet import expire, start_cold
 from seatrial.assessor.simulate.replay_serve import (
     back,
@@ -35,12 +36,10 @@ from seatrial.assessor.simulate.replay_state import (
     T_WAITED,
     TIMED_OUT,
     WAITING,
+    WORLD,
     World,
     below,
-    compiled,
     drop,
-    inlined,
-    part,
     uniform,
 )
 
@@ -287,7 +286,7 @@ def next_deadline(w: World) -> float:
     return np.inf
 
 
-@compiled
+@kernel(WORLD, "f8", gives="i8")
 def advance(w: World, until: float) -> int:
     """Run all events up to and at `until`, and leave the clock there."""
     hub = w.hub[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seatrial.assessor.simulate.kernels import kernel, part
 from seatrial.assessor.simulate.replay_serve import clear_workers, release, settle, vacate
 from seatrial.assessor.simulate.replay_state import (
     DRAINING,
@@ -13,9 +14,8 @@ from seatrial.assessor.simulate.replay_state import (
     READY,
     STARTING,
     T_READY,
+    WORLD,
     World,
-    compiled,
-    part,
     push_timer,
     set_due,
 )
@@ -154,7 +154,7 @@ def lose_zone(w: World, zone: int) -> None:
             kill(w, r)
 
 
-@compiled
+@kernel(WORLD, "i8", "i8")
 def change(w: World, what: int, number: int) -> None:
     """Start `number` warm replicas, have so many from now on, or lose the zone of that number."""
     if what == START:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seatrial.assessor.simulate.kernels import inlined, part
 from seatrial.assessor.simulate.replay_state import (
     COMPUTING,
     DRAINING,
@@ -32,8 +33,6 @@ from seatrial.assessor.simulate.replay_state import (
     World,
     drop,
     first_due,
-    inlined,
-    part,
     push,
     push_timer,
     set_due,

@@ -7,43 +7,12 @@ a worker, or the last one, at the balancer, for requests that found no replica u
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from seatrial.assessor.simulate.chance import mix
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-# Nothing in a replay allocates, so arrays are not counted as they are passed on: four times as
-# fast. What Python does not call needs no wrapper.
-_PLAIN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
-_INNER: dict[str, Any] = {**_PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile an entry of the replay, with all that it calls, and keep what was compiled.
-
-    Several replays run at once: an entry touches no Python object.
-    """
-    made: Callable[P, R] = njit(cache=True, nogil=True, **_PLAIN)(function)
-    return made
-
-
-def part(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a part that only other compiled functions call."""
-    made: Callable[P, R] = njit(**_INNER)(function)
-    return made
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """As `part`, for what every event passes through."""
-    made: Callable[P, R] = njit(forceinline=True, **_INNER)(function)
-    return made
+from seatrial.assessor.simulate.kernels import Group, Rows, inlined, rows
 
 
 def _fixed(*values: int) -> Any:
@@ -137,6 +106,13 @@ class World(NamedTuple):
     connections: Any
     zones: Any
     seconds: Any
+
+
+WORLD = Group(World, (
+    Rows(HUB), Rows(REQUEST), Rows(ATTEMPT), Rows(REPLICA), Rows(WORKER), Rows(QUEUE), Rows(TIMER),
+    Rows(TIMER, axes=2), rows("f8[:]"), rows("i8*"), rows("i8*"), rows("i8*"), rows("i8[:,:]"),
+    Rows(CONNECTION), Rows(ZONE), Rows(SECOND),
+))  # fmt: skip
 
 
 @inlined

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seatrial.assessor.profile import RouteLoad, profile_of
-from seatrial.assessor.simulate.chance import compiled, stream, uniform
+from seatrial.assessor.simulate.chance import stream, uniform
+from seatrial.assessor.simulate.kernels import kernel, part
 from seatrial.assessor.simulate.shapes import Floats, limited_slopes
 from seatrial.kernel.demand import Demand
 from seatrial.kernel.errors import InputError
@@ -91,7 +92,7 @@ def samples(
     return route, cpu, wait
 
 
-@compiled
+@part
 def wall_time(
     u: float, route: int, first: npt.NDArray[np.int64], mean: Floats, rise: Floats, tail: Floats
 ) -> float:
@@ -105,7 +106,7 @@ def wall_time(
     return float(mean[low + cell] + rise[low + cell] * (rest - 0.5))
 
 
-@compiled
+@kernel("f8[:]", "i8*", "f8*", "f8*", "f8*", "f8*", "i8", "i8", "i4[:]", "f8*", "f8*")
 def _sample(
     until: Floats, first: npt.NDArray[np.int64], mean: Floats, rise: Floats, tail: Floats,
     cpu_share: Floats, seed: int, start: int, route: Routes, cpu: Floats, wait: Floats,
@@ -222,7 +223,9 @@ def with_provider(
     return waiting, failed
 
 
-@compiled
+@kernel(
+    "i8*", "f8*", "f8*", "f8*", "f8*", "f8*", "f8", "f8", "i8", "i8", "i8", "i4[:]", "f8*", "b1[:]"
+)
 def _provide(
     first: npt.NDArray[np.int64], mean: Floats, rise: Floats, tail: Floats, wait_share: Floats,
     calls: Floats, failure: float, timeout: float, retries: int, fallback: bool, seed: int,

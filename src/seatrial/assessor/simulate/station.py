@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from seatrial.assessor.simulate.borrowed import INNER, borrowed
+from seatrial.assessor.simulate.kernels import kernel, part
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +56,7 @@ class Places(NamedTuple):
     longest: int = 0
 
 
-@njit(**INNER)
+@part
 def _plan(now, r, m, o):
     """When the next computation of a replica ends, and in which of its workers."""
     each = o[WORKERS]
@@ -73,7 +72,7 @@ def _plan(now, r, m, o):
     )
 
 
-@njit(**INNER)
+@part
 def _first(k, m, o):
     """The slot of a worker that ends first; -1 when none computes."""
     base = k * o[SLOTS]
@@ -92,7 +91,7 @@ def _first(k, m, o):
     return best
 
 
-@njit(**INNER)
+@part
 def _push(now, job, m, o):
     """Let a request wait; the heap has its size in its first row."""
     at = int(m[o[TIMER_AT]]) + 1
@@ -107,7 +106,7 @@ def _push(now, job, m, o):
     m[o[TIMER_AT] + 2 * at], m[o[TIMER_AT] + 2 * at + 1] = due, job
 
 
-@njit(**INNER)
+@part
 def _pop(m, o):
     """The request whose wait ends first, out of the heap."""
     job = int(m[o[TIMER_AT] + 2 * 1 + 1])
@@ -131,7 +130,7 @@ def _pop(m, o):
     return job
 
 
-@njit(**INNER)
+@part
 def _begin(now, job, k, m, o):
     """A request gets a slot of a worker."""
     r = k // o[WORKERS]
@@ -162,7 +161,7 @@ def _begin(now, job, k, m, o):
     _plan(now, r, m, o)
 
 
-@njit(**INNER)
+@part
 def _computed(now, r, m, o):
     """The computation of a replica that is due ends; the request that did it."""
     k = int(m[o[REPLICA_AT] + 8 * r + DUE_WORKER])
@@ -185,7 +184,7 @@ def _computed(now, r, m, o):
     return job
 
 
-@njit(**INNER)
+@part
 def _balance(luck, proxy, m, o):
     """The replica that a proxy chooses, by its own count of what is outstanding and of turns."""
     many = o[REPLICAS]
@@ -206,7 +205,7 @@ def _balance(luck, proxy, m, o):
     return best
 
 
-@njit(**INNER)
+@part
 def _choose(job, m, o):
     """Replica, worker and proxy of a request: of its open connection or of a new one."""
     luck = m[8 * job + LUCK] * o[ZONES]
@@ -230,7 +229,7 @@ def _choose(job, m, o):
     return r, worker, proxy
 
 
-@njit(**INNER)
+@part
 def _arrive(job, m, o):
     """A request comes: to a free slot, into a queue, or it is refused."""
     r, worker, proxy = _choose(job, m, o)
@@ -258,7 +257,7 @@ def _arrive(job, m, o):
         m[o[QUEUE_AT] + 4 * q + LENGTH] += 1.0
 
 
-@njit(**INNER)
+@part
 def _finish(now, job, m, o):
     """A request is answered, and its worker takes the next of its queue."""
     k = int(m[8 * job + WORKER])
@@ -274,10 +273,9 @@ def _finish(now, job, m, o):
         _begin(now, other, k, m, o)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel("f8*", "i8*")
 def play(m, o):
     """Serve all requests of an arena, which are sorted by arrival; fills BEGUN and LATENCY."""
-    m, o = borrowed(m), borrowed(o)
     # Not plain zeros: calls with a literal are compiled once more for it.
     zero = o[ZERO]
     coming = zero

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
-from seatrial.assessor.simulate.borrowed import INNER
+from seatrial.assessor.simulate.kernels import inlined
 from seatrial.assessor.simulate.layout import (
     CHANCES,
     CPU,
@@ -30,14 +28,12 @@ from seatrial.assessor.simulate.layout import (
 )
 from seatrial.kernel import policies
 
-CLOSE = {**INNER, "forceinline": True}
-"""Called a few hundred thousand times a fleet: in place, without a call."""
-
-_track = njit(**CLOSE)(policies.target_tracking)
-_step = njit(**CLOSE)(policies.step_scaling)
-_hpa = njit(**CLOSE)(policies.hpa)
-_knative = njit(**CLOSE)(policies.knative)
-_run = njit(**CLOSE)(policies.cloud_run)
+# Called a few hundred thousand times a fleet: in place, without a call.
+_track = inlined(policies.target_tracking)
+_step = inlined(policies.step_scaling)
+_hpa = inlined(policies.hpa)
+_knative = inlined(policies.knative)
+_run = inlined(policies.cloud_run)
 
 POINT = 1.0
 """Datapoints that an alarm of step scaling needs, either way: as `replay_policy` has it."""
@@ -49,7 +45,7 @@ PEAK_MEAN, PEAK_SPREAD = 0.56, 0.89
 Knative looks so often, and the steps here are of 6 s."""
 
 
-@njit(**CLOSE)
+@inlined
 def _factor(root, normal):
     """A factor of mean one, whose relative variance is 9 times the square of `root`.
 
@@ -60,7 +56,7 @@ def _factor(root, normal):
     return third * third * third
 
 
-@njit(**CLOSE)
+@inlined
 def _mean(w, at, tick, value):
     """Keep a step's value, and the mean of those of the last minute."""
     w[at] += value - w[at + 1 + tick]
@@ -68,7 +64,7 @@ def _mean(w, at, tick, value):
     return w[at] / w[LOOKS]
 
 
-@njit(**CLOSE)
+@inlined
 def decide(state, w, steps, chances, minute, tick, span, served, busy, common, own, rate, root,
            desired, ready):  # fmt: skip
     """What the policy wants after a step in which so many were served a second.

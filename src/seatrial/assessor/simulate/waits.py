@@ -23,9 +23,9 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from seatrial.assessor.simulate import service, station
+from seatrial.assessor.simulate.kernels import kernel
 from seatrial.assessor.simulate.mixing import CELLS, CLASSES, ROWS, SHARES
 from seatrial.kernel.simulation import Fleet, RouteLaw
 
@@ -51,7 +51,7 @@ BALANCERS = {"round-robin": station.TURNS, "random": station.RANDOM,
              "least-outstanding": station.LEAST}  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel("f8*", "i8", "i8", "f8", "f8", "f8", "f8[:,:]")
 def _tally(m, count, skip, timeout, first, width, hist):
     """Count latencies within the time-out by bin, and in a second row the times in a slot."""
     scale = 1.0 / (count - skip)
@@ -66,7 +66,7 @@ def _tally(m, count, skip, timeout, first, width, hist):
         hist[1, min(at, BINS)] += scale
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel("f8*", "i8", "f8", "f8", "f8", "f8[:]")
 def _present(m, count, begin, step, timeout, area):
     """Request-seconds in each of the stretches of `step` from `begin` on, as differences.
 
