@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import subprocess
 import sys
@@ -112,6 +113,7 @@ def test_arrays_of_another_kind_are_refused() -> None:
 
 
 def test_every_kernel_has_a_name_of_its_own() -> None:
+    importlib.import_module("seatrial.assessor.simulate.run")
     symbols = [one.symbol for one in kernels.KERNELS]
     assert len(set(symbols)) == len(symbols) > 5
     assert kernel("f8", "i8[:]")(_summed).takes == (Scalar("f8"), Rows(np.dtype("i8")))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from seatrial.assessor.simulate.kernels import kernel
 from seatrial.assessor.simulate.shapes import Floats
 from seatrial.kernel.errors import InputError
 
@@ -35,6 +36,13 @@ EDGES_S: Floats = _edges()
 """Bucket b holds values from EDGES_S[b] on, below EDGES_S[b + 1]."""
 
 
+@kernel("i8[:]", "i8*")
+def _count(bits: Counts, counts: Counts) -> None:
+    for value in bits:
+        bucket = (value >> _SHIFT) - _BASE
+        counts[min(max(bucket, 0), BUCKETS - 1)] += 1
+
+
 def histogram(values: npt.ArrayLike) -> Counts:
     """Counts (BUCKETS,) of times in seconds; infinite ones, of requests never answered, too."""
     times = np.ascontiguousarray(values, dtype=np.float64)
@@ -43,9 +51,9 @@ def histogram(values: npt.ArrayLike) -> Counts:
         raise InputError(
             "a time is negative or not a number", where="values", fix="give seconds from 0 up"
         )
+    counts = np.zeros(BUCKETS, np.int64)
     # The bits of a double that is not negative, read as an integer, are in the order of its value.
-    buckets = (times.ravel().view(np.int64) >> _SHIFT) - _BASE
-    counts: Counts = np.bincount(np.clip(buckets, 0, BUCKETS - 1), minlength=BUCKETS)
+    _count(times.ravel().view(np.int64), counts)
     return counts
 
 
