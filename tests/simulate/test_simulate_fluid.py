@@ -194,6 +194,17 @@ def test_every_request_ends_once_and_nothing_is_nan() -> None:
         assert len(found.week) == 168
 
 
+@pytest.mark.parametrize("slots", [8, 4_000, 20_000])
+def test_a_replica_that_only_waits_carries_what_its_places_hold(slots: int) -> None:
+    """All requests alike end in waves of all places, at half of the capacity."""
+    laws = (RouteLaw(path="/", weight=1.0, wall_s=(0.5, 0.5), cpu_share=0.0),)
+    place = fleet(1, workers=1, slots=slots)
+    arrivals = Arrivals(requests_day=slots * 86400.0, weekly_weights=FLAT)
+    found = fluid.year(arrivals, laws, [place], 1)[0]
+    assert found.error_percent < 0.1
+    assert found.latency_ms_p95 == pytest.approx(500.0, rel=0.05)
+
+
 def test_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     for threads in (1, 3):

@@ -50,7 +50,7 @@ def _prepare(
 
             app = as_asgi3(app)
             return asgi.guarded(app, spec.settings, flights, buckets_fd, RAW_HEAD), serve
-        from seatrial_runtime.guard import wsgi
+        from seatrial_runtime.guard import wsgi  # Likewise.
         from seatrial_runtime.servers.wsgi import serve  # type: ignore[assignment]
 
         return wsgi.guarded(app, spec.settings, flights, buckets_fd), serve

@@ -104,7 +104,8 @@ def functions(service_s: float, burst: float, most_rps: float) -> Floats:
     for mean in busy.tolist():
         many = np.arange(float(int(mean + 12 * math.sqrt(mean * spread) + 12 * spread)))
         chance = np.exp(_log_chance(mean, spread, many))
-        missed = np.where(many <= mean, 0.0, np.exp(-60.0 * chance * (many - mean) / service_s))
+        above = np.maximum(many - mean, 0.0)
+        missed = np.where(above <= 0, 0.0, np.exp(-60.0 * chance * above / service_s))
         missed = np.maximum.accumulate(missed)
         found += np.maximum(np.searchsorted(missed, ranks) - 1.0, 0.0).tolist()
     return np.concatenate([_common(), found])

@@ -41,8 +41,8 @@ PLAYED_MORE = 20_000
 WARM = 0.1
 PARTS = 8
 SPANS_S = (6.0, 15.0, 60.0)
-FULL = 4_000
-"""Requests of the replay that finds a replica's capacity."""
+FULL, FULL_WAVES = 4_000, 40
+"""Requests of the replay that finds a replica's capacity, or so many for each of its places."""
 STRETCH_S, STRETCHES, STRETCHES_MOST = 3.0, 512, 4096
 """Time is cut into stretches of so long, or so many of them at least."""
 WINDOWS = 32
@@ -138,12 +138,14 @@ class Table:
         shape = self.shape
         if shape.slots == 1 and shape.vcpu >= shape.workers:
             return shape.workers / self.service_s
-        requests = self._requests(FULL, 1)
+        # Requests that take the same end in waves of all places: it takes some to make a rate.
+        count = max(FULL, FULL_WAVES * shape.workers * shape.slots)
+        requests = self._requests(count, 1)
         m, o = station.arena(requests, self._places(1, shared=True))
         station.play(m, o)
         found = m[: requests.size].reshape(-1, 8)
         ends = np.sort(found[:, station.LATENCY])
-        low, high = FULL // 10, FULL - FULL // 10
+        low, high = count // 10, count - count // 10
         return float((high - low) / (ends[high] - ends[low]))
 
     def _places(self, many: int, shared: bool | None = None) -> station.Places:
@@ -231,10 +233,11 @@ class Table:
         cell = self.like(cell)
         if cell not in self.late:
             full = self.held[:, cell]
+            share = full / full[-1] if full[-1] > 0 else full  # None is answered in time.
             waits = np.geomspace(WAIT_FIRST_S, WAIT_LAST_S, WAITS - 1)
             left = np.maximum(self.edges_s[None, :] - waits[:, None], self.first * 1e-9)
             spot = np.log(left / self.first) / self.width - 1.0
-            found = np.interp(spot, np.arange(BINS, dtype=np.float64), full / full[-1], left=0.0)
+            found = np.interp(spot, np.arange(BINS, dtype=np.float64), share, left=0.0)
             self.late[cell] = np.vstack([found, np.zeros((1, BINS))])
         return self.late[cell]
 
