@@ -126,7 +126,7 @@ REFUSED_DESIGNS = [
     ("nonsense", "names no design", "PLATFORM/REGION"),
     ("aws-fargat/us-east-1/1vcpu-2gbx2", "no platform", "aws-fargate"),
     ("aws-fargate/us-east-9/1vcpu-2gbx2", "no region", "us-east-1"),
-    ("aws-fargate/us-east-1/9vcpux2", "no size", "1vcpu-2gb"),
+    ("aws-fargate/us-east-1/1vcpu-2gx2", "no size", "1vcpu-2gb"),
     ("aws-fargate/us-east-1/1vcpu-2gbx0", "0 to 0 replicas are none", "PLATFORM"),
     ("aws-fargate/us-east-1/1vcpu-2gbx-2", "names no design", "PLATFORM"),
     ("aws-fargate/us-east-1/1vcpu-2gbx6-2", "6 to 2 replicas are none", "PLATFORM"),

@@ -45,7 +45,7 @@ def _prepare(
         if interface == "asgi":
             from seatrial_runtime.guard import asgi  # Likewise.
             from seatrial_runtime.servers.asgi import serve
-            from seatrial_runtime.servers.asgi_answer import RAW_HEAD
+            from seatrial_runtime.servers.asgi_answer import RAW_HEAD  # Likewise.
             from seatrial_runtime.servers.interface import as_asgi3
 
             app = as_asgi3(app)
