@@ -14,6 +14,7 @@ from seatrial.assessor.beside import beside_of
 from seatrial.assessor.recovery import STORES
 from seatrial.assessor.services import BOUGHT, needed, used
 from seatrial.assessor.space import Arch, Count, Shape, shaped, shapes_of
+from seatrial.assessor.standby import lag_s
 from seatrial.assessor.tables import POSTGRESQL
 from seatrial.kernel.design import Attached, Beside, Database, Design, Standby
 from seatrial.kernel.errors import InputError
@@ -160,10 +161,7 @@ def _part(
 ) -> Beside:
     """A component of the app that runs beside the one that answers."""
     found = PART.fullmatch(text)
-    known = () if asked is None else beside_of(
-        asked.workload, asked.demand, asked.profile.memory_mib_worker, platform, region,
-        shape.arch, asked.book,
-    )  # fmt: skip
+    known = () if asked is None else beside_of(asked, platform, region, shape.arch)
     word = found["component"] if found else text
     part = next((one for one in known if one.component == word), None)
     if found is None or part is None:
@@ -190,8 +188,7 @@ def _standby(
     if asked is not None and any(one.kind == POSTGRESQL for one in asked.component.services):
         kinds.add(POSTGRESQL)
     stores = [catalog.service(platform.provider, kind) for kind in sorted(kinds)]
-    lags = [store.replica_lag_s.value for store in stores if store and store.replica_lag_s]
-    return Standby(region=region, lag_s=max(lags, default=None))
+    return Standby(region=region, lag_s=lag_s([store for store in stores if store is not None]))
 
 
 def _check_region(platform: Platform, region: str, catalog: Catalog) -> None:

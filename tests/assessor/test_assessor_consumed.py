@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from seatrial.assessor.assess import Question, assess, question
 from seatrial.assessor.beside import beside_of
 from seatrial.assessor.language import UNKNOWN, model_of
-from seatrial.assessor.price import PriceBook
 from seatrial.assessor.space import counts_of, shaped, shapes_of
 from seatrial.catalog.load import load
 from seatrial.kernel.assessment import Assessment, Bill
@@ -32,7 +31,6 @@ from seatrial.kernel.workload import (
 from seatrial.planner.search import search
 
 CATALOG = load()
-BOOK = PriceBook(CATALOG)
 PROOF = Proof(kind="source", rule="test", file="app.py", line=1)
 MONTH_DAYS = Decimal(730) / 24
 HERE = Size(name="share", vcpu=1.0, memory_mib=4096)
@@ -87,10 +85,7 @@ def on_fargate(
     platform = CATALOG.platform("aws-fargate")
     shape = next(s for s in shapes_of(platform, "x86_64") if s.size == "1vcpu-2gb")
     (count,) = counts_of(platform, (2,))
-    parts = beside_of(
-        workload, asked.demand, asked.profile.memory_mib_worker, platform, "us-east-1", "x86_64",
-        BOOK,
-    )  # fmt: skip
+    parts = beside_of(asked, platform, "us-east-1", "x86_64")
     design = shaped(platform, "us-east-1", shape, count, services=services, beside=parts)
     return assess(asked, design)
 
@@ -229,15 +224,13 @@ def test_a_worker_is_on_the_bill_at_the_smallest_size_that_holds_it() -> None:
 
 def test_a_worker_gets_the_cheapest_of_the_small_sizes() -> None:
     """DigitalOcean sells half a gigabyte shared and dedicated, Azure fewer GiB for more money."""
-    asked = Demand(traffic=traffic())
+    asked = question(app(beside=("worker",)), Demand(traffic=traffic()), CATALOG)
     for name, region, size in (
         ("do-app-platform", "nyc", "apps-s-1vcpu-1gb-fixed"),
         ("azure-app-service", "eastus", "P0v3"),
     ):
         platform = CATALOG.platform(name)
-        (part,) = beside_of(
-            app(beside=("worker",)), asked, 100.0, platform, region, "x86_64", BOOK
-        )  # fmt: skip
+        (part,) = beside_of(asked, platform, region, "x86_64")
         assert part.size == size
 
 
@@ -274,7 +267,7 @@ def test_what_a_worker_works_is_told_where_it_is_billed_and_not_stated() -> None
     for work, lines in ((Work(), 2), (Work(tasks_per_day=1000, task_s=3.0), 0)):
         demand = Demand(traffic=traffic(), work=work)
         asked = question(workload, demand, CATALOG)
-        parts = beside_of(workload, demand, 100.0, platform, "eastus", "x86_64", BOOK)
+        parts = beside_of(asked, platform, "eastus", "x86_64")
         shape, (count,) = shapes_of(platform)[0], counts_of(platform, (2,))
         told = assess(asked, shaped(platform, "eastus", shape, count, beside=parts))
         assert len(told.bill.unstated) == lines

@@ -9,16 +9,16 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from seatrial.assessor.price import PriceBook, beside_amounts
+from seatrial.assessor.assess import Question
+from seatrial.assessor.price import beside_amounts
 from seatrial.assessor.promise import SCALING_TARGET
 from seatrial.assessor.rules_limits import memory_needed_mib
-from seatrial.assessor.services import background
+from seatrial.assessor.services import background, runs_beside
 from seatrial.assessor.space import Arch
-from seatrial.kernel.demand import Demand
 from seatrial.kernel.design import Beside, Design
 from seatrial.kernel.platform import Platform, Size
 from seatrial.kernel.units import HOURS_PER_MONTH
-from seatrial.kernel.workload import Component, Workload
+from seatrial.kernel.workload import Component
 
 SIZES_LOOKED_AT = 12
 """Of the sizes that hold a component, by memory: beyond them it pays for what it cannot use."""
@@ -27,8 +27,7 @@ HIGH = Decimal("Infinity")
 
 
 def beside_of(
-    workload: Workload, demand: Demand, memory_mib_web: float, platform: Platform, region: str,
-    arch: Arch, book: PriceBook,
+    asked: Question, platform: Platform, region: str, arch: Arch
 ) -> tuple[Beside, ...]:  # fmt: skip
     """The app's other components on a platform, on the processor of the one that answers.
 
@@ -40,7 +39,7 @@ def beside_of(
     """
     if not runs_beside(platform):
         return ()
-    parts = background(workload)
+    parts = background(asked.workload)
     workers = sum(part.kind == "worker" for part in parts)
     sizes = sorted(
         (s for s in platform.sizes if not s.gpus and s.arch in (None, arch)),
@@ -54,7 +53,7 @@ def beside_of(
     def cost(one: Beside) -> Decimal:
         total = Decimal(0)
         for provider, amount in beside_amounts(replace(bare, beside=(one,)), platform):
-            lines, missing = book.rated(amount, provider, region)
+            lines, missing = asked.book.rated(amount, provider, region)
             if missing:
                 return HIGH
             total += sum((line.monthly_usd for line in lines), Decimal(0))
@@ -62,23 +61,18 @@ def beside_of(
 
     chosen: list[Beside] = []
     for part in parts:
-        fitting = _fitting(part, demand, memory_mib_web, workers, platform, sizes)
+        fitting = _fitting(part, asked, workers, platform, sizes)
         # Of equal ones, and where nothing has a price, the smallest.
         chosen += sorted(islice(fitting, SIZES_LOOKED_AT), key=cost)[:1]
     return tuple(chosen)
 
 
-def runs_beside(platform: Platform) -> bool:
-    """Whether the platform keeps a process running to which nobody sends requests."""
-    return platform.kind != "functions" and platform.capabilities.background
-
-
 def _fitting(
-    part: Component, demand: Demand, memory_mib_web: float, workers: int, platform: Platform,
-    sizes: Iterable[Size],
-) -> Iterator[Beside]:  # fmt: skip
+    part: Component, asked: Question, workers: int, platform: Platform, sizes: Iterable[Size]
+) -> Iterator[Beside]:
     """A component in every size that holds it, with as many replicas as its tasks take."""
-    memory = part.measured.memory_mib_worker if part.measured else memory_mib_web
+    demand, web = asked.demand, asked.profile
+    memory = part.measured.memory_mib_worker if part.measured else web.memory_mib_worker
     tasks, each_s = demand.work.tasks_per_day, demand.work.task_s
     scheduler = part.kind == "scheduler"
     known = tasks is not None and each_s is not None and not scheduler

@@ -119,13 +119,12 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
     book = prices if isinstance(prices, PriceBook) else PriceBook(prices)
     lines: list[CostLine] = []
     unpriced: list[Unpriced] = []
-    for provider, amount in amounts(design, platform, book, usage, unpriced):
-        priced, missing = book.rated(amount, provider, design.region)
-        lines.extend(priced)
-        unpriced.extend(missing)
+    billed = [(design.region, amounts(design, platform, book, usage, unpriced))]
     for piece in standby_pieces(design, platform, book, usage):
-        for provider, amount in standby_amounts(piece, platform, book):
-            priced, missing = book.rated(amount, provider, piece.region)
+        billed.append((piece.region, standby_amounts(piece, platform, book)))
+    for region, some in billed:
+        for provider, amount in some:
+            priced, missing = book.rated(amount, provider, region)
             lines.extend(priced)
             unpriced.extend(missing)
     total = None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
@@ -250,13 +249,13 @@ def unstated(
                 yield _unstated(line, part.kind, sku, provider, design, book, "[work]")
     for attached in design.services:
         service = book.service(platform.provider, attached.kind)
+        if service is None:
+            continue
         missing = usage.unstated.get(attached.kind, {})
-        for line in service.bill if service else ():
+        for line in service.bill:
             if line.meter in missing and line.meter not in attached.options:
-                options = service.options | attached.options if service else {}
-                sku, provider = filled(line.sku, attached.size, options), line.provider
-                provider = provider or (service.provider if service else "")
-                told = missing[line.meter]
+                sku = filled(line.sku, attached.size, service.options | attached.options)
+                provider, told = line.provider or service.provider, missing[line.meter]
                 yield _unstated(line, line.component, sku, provider, design, book, told)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from seatrial.assessor.beside import runs_beside
 from seatrial.assessor.case import (
     Case,
     Found,
@@ -12,7 +11,15 @@ from seatrial.assessor.case import (
     stated,
 )
 from seatrial.assessor.recovery import recoveries
-from seatrial.assessor.services import BOUGHT, NAMED, PRIVATE, background, needed, used
+from seatrial.assessor.services import (
+    BOUGHT,
+    NAMED,
+    PRIVATE,
+    background,
+    needed,
+    runs_beside,
+    used,
+)
 from seatrial.assessor.waits import spoken
 from seatrial.kernel.platform import EVERYWHERE, ON_DEMAND
 from seatrial.kernel.simulation import Recovery

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from seatrial.kernel.platform import Platform
 from seatrial.kernel.workload import Component, Fact, Service, ServiceKind, Workload
 
 BOUGHT: dict[str, str] = {
@@ -58,6 +59,11 @@ def used(workload: Workload, kind: ServiceKind) -> Service:
 def background(workload: Workload) -> tuple[Component, ...]:
     """The components that run beside the one that answers requests."""
     return tuple(part for part in workload.components if part.kind in ("worker", "scheduler"))
+
+
+def runs_beside(platform: Platform) -> bool:
+    """Whether the platform keeps a process running to which nobody sends requests."""
+    return platform.kind != "functions" and platform.capabilities.background
 
 
 def keeps_instead(service: Service, fact: Fact) -> bool:

@@ -7,7 +7,7 @@ copies are made databases of their own, and the other replicas and the workers a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -61,10 +61,10 @@ def standby_of(
     names = catalog.service(platform.provider, NAMES.kind)
     if names is None or "health_checks" not in names.options:
         return None
-    stores = [catalog.service(platform.provider, kind) for kind in sorted(kinds)]
-    lags = [store.replica_lag_s for store in stores if store is not None]
+    sold = [catalog.service(platform.provider, kind) for kind in sorted(kinds)]
+    stores = [store for store in sold if store is not None]
     priced = any(line.meter == TRANSFER for line in platform.bill)
-    if any(lag is None for lag in lags) or (kinds and not priced):
+    if any(store.replica_lag_s is None for store in stores) or (kinds and not priced):
         return None
     allowed, here = demand.compliance.residency, region_of(catalog, platform.provider, region)
     area = here.area if here else ""
@@ -73,8 +73,13 @@ def standby_of(
         if one.id != region and (not allowed or resides(one, allowed))
     ]  # fmt: skip
     order = sorted(others, key=lambda one: _far(one.area, area))
-    lag_s = max((lag.value for lag in lags if lag is not None), default=None)
-    return Standby(region=order[0].id, lag_s=lag_s) if order else None
+    return Standby(region=order[0].id, lag_s=lag_s(stores)) if order else None
+
+
+def lag_s(stores: Iterable[ManagedService]) -> float | None:
+    """How far the slowest copy of some databases is behind; none where none is copied."""
+    lags = (store.replica_lag_s for store in stores)
+    return max((lag.value for lag in lags if lag is not None), default=None)
 
 
 def _far(area: str, here: str) -> int:

@@ -170,13 +170,7 @@ def _own(asked: Question, platform: Platform, machine: Size) -> Space:
 def _beside(
     asked: Question, platform: Platform, region: str, archs: set[Arch]
 ) -> dict[Arch, tuple[Beside, ...]]:
-    memory = asked.profile.memory_mib_worker
-    return {
-        arch: beside_of(
-            asked.workload, asked.demand, memory, platform, region, arch, asked.book
-        )
-        for arch in sorted(archs)
-    }  # fmt: skip
+    return {arch: beside_of(asked, platform, region, arch) for arch in sorted(archs)}
 
 
 def _space(

@@ -1,16 +1,13 @@
 """A Streamlit script as an ASGI app, without a change to it. Streamlit 1.58 or later."""
 
-import os
 import sys
 import threading
-import traceback
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from seatrial_runtime.settings.settings import Settings
 from seatrial_runtime.telemetry import metrics
-from seatrial_runtime.telemetry.logs import emit
+from seatrial_runtime.telemetry.logs import tell_overdue
 
 _MEGABYTE = 10**6  # As Streamlit counts its own limits.
 _THREAD = "ScriptRunner.scriptThread"  # Streamlit's name for it: one thread a run.
@@ -59,9 +56,5 @@ class Scripts:
         for thread in running - self._told:
             if now_s - self._since_s[thread] >= self._limit_s:
                 self._told.add(thread)
-                self._tell(sys._current_frames().get(thread.ident or 0))
-
-    def _tell(self, frame: FrameType | None) -> None:
-        stacks = "".join(traceback.format_stack(frame)) if frame is not None else None
-        metrics.SCRIPTS.of().add()
-        emit("warning", "overdue", pid=os.getpid(), limit_s=self._limit_s, stacks=stacks)
+                metrics.SCRIPTS.of().add()
+                tell_overdue(thread.ident or 0, self._limit_s)

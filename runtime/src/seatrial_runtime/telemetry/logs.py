@@ -5,8 +5,10 @@ import json
 import os
 import re
 import select
+import sys
+import traceback
 from time import gmtime, monotonic, sleep, strftime, time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -14,7 +16,9 @@ from seatrial_runtime.telemetry import masking
 from seatrial_runtime.telemetry.context import RequestContext, current
 from seatrial_runtime.telemetry.masking import add_secrets, redact
 
-__all__ = ["STDERR", "STDOUT", "add_secrets", "emit", "redact", "request", "tell", "use"]
+__all__ = [
+    "STDERR", "STDOUT", "add_secrets", "emit", "redact", "request", "tell", "tell_overdue", "use",
+]  # fmt: skip
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -131,6 +135,13 @@ def emit(level: str, event: str, *, stream: int = STDERR, **fields: object) -> N
     for name, told in _State.told.items():
         record.setdefault(name, told)
     _sink(stream).write(_blanked(_line(record)) + b"\n")
+
+
+def tell_overdue(thread_id: int, limit_s: float, **fields: Any) -> None:
+    """Tell what takes longer than `limit_s`, or is about to, with where its thread is."""
+    frame = sys._current_frames().get(thread_id)
+    stacks = "".join(traceback.format_stack(frame)) if frame is not None else None
+    emit("warning", "overdue", pid=os.getpid(), **fields, limit_s=limit_s, stacks=stacks)
 
 
 def request(context: RequestContext, duration_s: float) -> None:

@@ -6,14 +6,13 @@ import os
 import sys
 import threading
 import time
-import traceback
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from seatrial_runtime.telemetry import metrics
 from seatrial_runtime.telemetry.flush import finish
-from seatrial_runtime.telemetry.logs import emit
+from seatrial_runtime.telemetry.logs import emit, tell_overdue
 from seatrial_runtime.telemetry.task import ID, TRACEPARENT, Task, tell
 
 _FLUSH_S = 3.0
@@ -176,13 +175,5 @@ class _Worker:
 
 def _look(task: Task, thread_id: int, limit_s: float) -> None:
     """Tell where a task is that will be ended in a moment; in a thread of its own."""
-    frame = sys._current_frames().get(thread_id)
-    emit(
-        "warning",
-        "overdue",
-        pid=os.getpid(),
-        correlation_id=task.context.id,
-        task=task.context.route,
-        limit_s=limit_s,
-        stacks="".join(traceback.format_stack(frame)) if frame is not None else None,
-    )
+    context = task.context
+    tell_overdue(thread_id, limit_s, correlation_id=context.id, task=context.route)

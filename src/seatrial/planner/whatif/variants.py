@@ -65,10 +65,7 @@ def on_arm(asked: Question, design: Design) -> Iterator[Design]:
     platform = asked.catalog.platform(design.platform)
     if design.arch == "arm64":
         return
-    beside = beside_of(
-        asked.workload, asked.demand, asked.profile.memory_mib_worker, platform, design.region,
-        "arm64", asked.book,
-    )  # fmt: skip
+    beside = beside_of(asked, platform, design.region, "arm64")
     if len(beside) < len(design.beside):
         return
     for shape in shapes_of(platform, "arm64"):
