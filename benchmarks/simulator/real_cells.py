@@ -56,7 +56,7 @@ class Cell(NamedTuple):
 
     @property
     def by_chance(self) -> bool:
-        """Whether it is chance which worker a request meets, so that no replay can know it."""
+        """Whether it is chance which worker a request meets: a replay has to be told."""
         return self.server == "granian" and self.workers > 1
 
     @property

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import real_noise as noise
 import real_servers as servers
 from real_cells import POOL_IDLE_S, Overhead
-from real_run import CHANCES, QUANTILES, TIMEOUT_S
+from real_run import QUANTILES, TIMEOUT_S
 
 from seatrial import settings
 from seatrial.assessor.simulate.exact import Habits, Requests, replay
@@ -35,6 +35,7 @@ Floats = npt.NDArray[np.float64]
 RHO = 0.3
 """Busy share of the machine that the app is asked for: generator and proxy are on it too."""
 
+REPLAYS = 30
 VERBS_S_MAX = 600.0
 
 
@@ -121,7 +122,7 @@ def _played(
         machine_vcpu=float(len(servers.USABLE)), pool_idle_s=POOL_IDLE_S, accept="turns"
     )
     found = []
-    for seed in range(CHANCES):
+    for seed in range(REPLAYS):
         cpu_s, wait_s = np.empty(len(route)), np.empty(len(route))
         for number, law in enumerate(laws):
             some = np.flatnonzero(route == number)

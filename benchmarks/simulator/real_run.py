@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import real_cells as cells
@@ -23,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 CALM_REQUESTS, CALM_GAP_S, CALM_WAIT_S = 300, 0.010, 0.002
-BLIND_RUNS, CHANCES = 200, 30
+BLIND_RUNS = 200
 TIMEOUT_S = 30.0
 
 
@@ -36,10 +37,14 @@ class Plan(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What came of it: when each request was sent, its latency from then, and the noise."""
+    """What came of it: when each request was sent, its latency from then, and the noise.
+
+    `worker` is the process that served each; -1 where none did.
+    """
 
     sent_s: Floats
     latency_s: Floats
+    worker: npt.NDArray[np.int64]
     failed: int
     noise: noise.Noise
     cpu_us_request: float
@@ -74,8 +79,8 @@ def _schedule(
     seconds: float = 0.0,
 ) -> Schedule:  # fmt: skip
     targets = tuple(
-        Target(route="/serve", path=f"/serve/{round(cpu * 1e6)}/{round(wait * 1e6)}")
-        for cpu, wait in zip(cpu_s, wait_s, strict=True)
+        Target(route="/serve", path=f"/serve/{n}/{round(cpu * 1e6)}/{round(wait * 1e6)}")
+        for n, (cpu, wait) in enumerate(zip(cpu_s, wait_s, strict=True))
     )
     return Schedule(
         seed=seed, rate_rps=rate, duration_s=seconds or at_us[-1] / 1e6 + 1.0, targets=targets,
@@ -95,14 +100,20 @@ def measured(cell: Cell, plan: Plan, warm_up: Plan) -> Measured:
         roots = (os.getpid(), *fleet.servers, fleet.proxy)
         before, computed = noise.read(roots), noise.computed_s(fleet.servers)
         loads = _loads(fleet)
+        fleet.served.write_bytes(b"")  # Only this run's.
         result = _send(fleet, plan)
         after, computed_after = noise.read(roots), noise.computed_s(fleet.servers)
         loads = {pid: used - loads.get(pid, 0) for pid, used in _loads(fleet).items()}
+        worker = np.full(len(result.late_us), -1, np.int64)
+        for line in fleet.served.read_text(encoding="ascii").splitlines():
+            number, pid = line.split()
+            worker[int(number)] = int(pid)
     late_s = np.array(result.late_us) / 1e6
     own_s = (computed_after - computed - float(plan.cpu_s.sum())) / len(late_s)
     return Measured(
         sent_s=np.array(result.schedule.at_us) / 1e6 + late_s,
         latency_s=np.array(result.latency_us) / 1e6 - late_s,
+        worker=worker,
         failed=sum(kind != "ok" for kind in result.kinds),
         noise=noise.between(before, after, float(np.quantile(late_s, 0.99)) * 1e3),
         cpu_us_request=own_s * 1e6,
@@ -121,15 +132,20 @@ def _loads(fleet: servers.Running) -> dict[str, int]:
 def traced(cell: Cell, plan: Plan, run: Measured, overhead: Overhead) -> Floats:
     """The latencies that the simulator gives the very requests that were sent.
 
-    Several times where chance decides which worker a request meets: one row each.
+    Where the kernel's hash decides which worker a request meets, each worker is replayed alone,
+    with those that it got.
     """
     order = np.argsort(run.sent_s, kind="stable")
-    asked = cells.requests(run.sent_s[order], plan.cpu_s[order], plan.wait_s[order], overhead)
-    played = [
-        replay(cells.fleet(cell), asked, seed=seed, habits=cells.habits(cell)).latency_s
-        for seed in range(CHANCES if cell.by_chance else 1)
-    ]
-    return np.array(played) + (overhead.added_s - overhead.cpu_s)
+    fleet, parts = cells.fleet(cell), [order]
+    if cell.by_chance:
+        fleet = msgspec.structs.replace(fleet, replicas_min=1, replicas_max=1, workers=1)
+        met = run.worker[order]
+        parts = [order[met == worker] for worker in np.unique(met)]
+    played = []
+    for part in parts:
+        asked = cells.requests(run.sent_s[part], plan.cpu_s[part], plan.wait_s[part], overhead)
+        played.append(replay(fleet, asked, habits=cells.habits(cell)).latency_s)
+    return np.concatenate(played) + (overhead.added_s - overhead.cpu_s)
 
 
 def blind(cell: Cell, overhead: Overhead, seconds: float, seed: int) -> dict[str, list[float]]:
@@ -163,7 +179,7 @@ def row(
     quantiles = {}
     for name, q in QUANTILES.items():
         got = float(np.quantile(run.latency_s, q)) * 1e3
-        said = float(np.quantile(predicted, q, axis=1).mean()) * 1e3
+        said = float(np.quantile(predicted, q)) * 1e3
         low, high = interval[name]
         quantiles[name] = {
             "measured_ms": round(got, 3), "predicted_ms": round(said, 3),

@@ -24,6 +24,7 @@ from seatrial.engines.local import envoy, launch
 
 HERE = Path(__file__).parent
 BOOT_S_MAX = 30.0
+SERVED = "served"
 
 # The last processor carries all replicas, the others the generator and the proxy.
 USABLE = sorted(os.sched_getaffinity(0))
@@ -35,6 +36,7 @@ class Running(NamedTuple):
     url: str
     servers: tuple[int, ...]
     proxy: int
+    served: Path
 
 
 def settle_down() -> None:
@@ -77,7 +79,8 @@ def running(cell: Cell, folder: Path) -> Iterator[Running]:
         started.append(_start(argv, folder / "proxy.log", USABLE[:-1]))
         _wait(ports[0], started[-1], folder / "proxy.log")
         servers = tuple(process.pid for process in started[:-1])
-        yield Running(f"http://127.0.0.1:{ports[0]}", servers, started[-1].pid)
+        served = folder / SERVED
+        yield Running(f"http://127.0.0.1:{ports[0]}", servers, started[-1].pid, served)
     finally:
         _end(started)
 
@@ -111,7 +114,10 @@ def _start(argv: list[str], log: Path, own: list[int]) -> subprocess.Popen[bytes
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.sched_setaffinity(0, own)
 
-    env = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {
+        **os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1",
+        "SERVED_FILE": str(log.with_name(SERVED)),
+    }  # fmt: skip
     with log.open("ab") as file:
         return subprocess.Popen(
             argv, cwd=log.parent, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
@@ -125,7 +131,7 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     while time.monotonic() < until and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
-            connection.request("GET", "/serve/0/0")
+            connection.request("GET", "/serve/0/0/0")
             if connection.getresponse().status == 200:
                 return
         except (OSError, http.client.HTTPException):
