@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from seatrial.engines.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 SEATRIAL = Path(sys.executable).parent / "seatrial"
@@ -78,12 +79,6 @@ class Cli(NamedTuple):
         return {**kept, **extra, "HOME": str(self.home), "UV_CACHE_DIR": cache, "COLUMNS": "80"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def end(cli: Cli) -> None:
     """Stop whatever a test left running; without a state folder nothing ever ran."""
     if (cli.app / ".seatrial").exists():
@@ -99,7 +94,7 @@ def shop(root: Path) -> Iterator[Cli]:
     (app / "requirements.txt").write_text("flask==3.1.3\n")
     (app / "seatrial.toml").write_text(
         "[demand]\nrequests_per_day = 400000\n"
-        f"[deploy]\nport = {free_port()}\n"
+        f"[deploy]\nport = {free_ports(1)[0]}\n"
         '[plan]\nplatforms = ["aws-fargate"]\n'
     )
     cli = Cli(home, app)
@@ -134,7 +129,7 @@ def furlong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cli, Don
     # A sixth of the races: how long the example trains is nothing to the loop.
     trained = written.replace('furlong.train"', 'furlong.train --races 6000"')
     assert trained != written
-    (app / "seatrial.toml").write_text(f"{trained}\n[deploy]\nport = {free_port()}\n")
+    (app / "seatrial.toml").write_text(f"{trained}\n[deploy]\nport = {free_ports(1)[0]}\n")
     try:
         yield cli, cli.run("ship", str(app), "--keep", timeout=800)
     finally:

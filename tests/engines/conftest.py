@@ -22,6 +22,7 @@ from seatrial.engines.engine import Release
 from seatrial.engines.local.engine import LocalEngine
 from seatrial.engines.local.environment import Prepared, prepare
 from seatrial.engines.local.layout import layout_of
+from seatrial.engines.ports import free_ports
 from seatrial.kernel.errors import SeatrialError
 from seatrial.kernel.workload import Component, Workload
 
@@ -111,7 +112,7 @@ class Bench:
         psutil.Process(pid).kill()
         return pid
 
-    def wait_until(self, check: Callable[[], bool], timeout_s: float = 40.0) -> None:
+    def wait_until(self, check: Callable[[], bool], timeout_s: float = 120.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not check():
             assert time.monotonic() < deadline, f"not within {timeout_s} s: {self.engine.status()}"
@@ -231,7 +232,7 @@ def make_release(prepared: Prepared) -> Callable[..., Release]:
             "entry": "web:app",
             "python": str(prepared.python),
             "source_dir": str(prepared.source_dir),
-            "port": runner.free_ports(1)[0],
+            "port": free_ports(1)[0],
             "graceful_timeout_s": 5,
             "start_timeout_s": 60.0,
             "threads": 4,

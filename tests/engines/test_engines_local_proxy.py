@@ -20,6 +20,7 @@ from seatrial.engines.engine import Release
 from seatrial.engines.local import envoy, launch
 from seatrial.engines.local.engine import LocalEngine
 from seatrial.engines.local.layout import layout_of
+from seatrial.engines.ports import free_ports
 from seatrial.kernel.errors import ToolError
 
 
@@ -52,7 +53,7 @@ def test_envoy_accepts_the_configuration(tmp_path: Path, sticky: bool) -> None:
     config = tmp_path / "proxy.json"
     config.write_bytes(
         envoy.bootstrap(
-            port=runner.free_ports(1)[0],
+            port=free_ports(1)[0],
             admin=tmp_path / "admin.sock",
             endpoints_file=tmp_path / "endpoints" / "replicas.json",
             access_log=tmp_path / "access.log",

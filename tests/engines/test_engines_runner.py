@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from seatrial.engines import commands, processes, runner
+from seatrial.engines.ports import free_ports
 from seatrial.kernel.errors import PortInUseError, StorageError, ToolError, TransientError
 
 
@@ -129,7 +130,7 @@ def test_processes_end_when_asked_or_are_killed(tmp_path: Path) -> None:
 
 
 def test_ports() -> None:
-    first, second, third = runner.free_ports(3)
+    first, second, third = free_ports(3)
     assert len({first, second, third}) == 3
     runner.require_free(first)
     for address in ("127.0.0.1", "0.0.0.0"):
@@ -142,7 +143,7 @@ def test_ports() -> None:
 
 def test_http_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    (port,) = runner.free_ports(1)
+    (port,) = free_ports(1)
     with pytest.raises(TransientError, match="refused"):
         runner.http_get(f"http://127.0.0.1:{port}/", 1.0)
     url = f"http://127.0.0.1:{port}/"

@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.engines.ports import free_ports
 from seatrial.kernel.errors import DeployError
 from seatrial.kernel.values import to_json
 from seatrial.kernel.workload import Component, Proof, Route
@@ -334,10 +335,7 @@ def poll(probe: Callable[[], bool], seconds: float = 60.0) -> None:
 )  # fmt: skip
 def test_an_app_under_the_runtime(tmp_path: Path) -> None:
     (tmp_path / "served.py").write_text(WSGI)
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        port, management = one.getsockname()[1], two.getsockname()[1]
+    port, management = free_ports(2)
     command = [
         sys.executable, "-m", "seatrial_runtime", "web", "served:app", "--app-dir", str(tmp_path),
         "--bind", f"127.0.0.1:{port}", "--management", f"127.0.0.1:{management}",

@@ -338,18 +338,6 @@ def _exchange(
         connection.close()
 
 
-def free_ports(count: int) -> tuple[int, ...]:
-    """Loopback TCP ports nobody listens on at this moment, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return tuple(sock.getsockname()[1] for sock in sockets)
-    finally:
-        for sock in sockets:
-            sock.close()
-
-
 def is_free(port: int) -> bool:
     """Whether a loopback TCP port can be listened on now."""
     with socket.socket() as sock:

@@ -9,7 +9,8 @@ from typing import TypedDict
 from seatrial import runtime_wheel
 from seatrial.engines.engine import Progress, Release
 from seatrial.engines.local.environment import prepare
-from seatrial.engines.runner import free_ports, is_free
+from seatrial.engines.ports import free_ports
+from seatrial.engines.runner import is_free
 from seatrial.kernel.demand import Settings
 from seatrial.kernel.evidence import Machine
 from seatrial.kernel.platform import Size

@@ -30,6 +30,7 @@ from typing import Any
 import psutil
 
 from seatrial.engines.local import space
+from seatrial.engines.ports import free_ports
 
 _LOOK_EVERY_S = 0.2
 _LOG_BYTES_MAX = 64 << 20
@@ -161,11 +162,7 @@ class Guard:
 
     def _do_ports(self, count: int) -> tuple[dict[str, Any], None]:
         """Loopback ports that nobody inside listens on now."""
-        with contextlib.ExitStack() as stack:
-            found = [stack.enter_context(socket.socket()) for _ in range(count)]
-            for one in found:
-                one.bind(("127.0.0.1", 0))
-            return {"ports": [one.getsockname()[1] for one in found]}, None
+        return {"ports": free_ports(count)}, None
 
     # -- limits and the end
 

@@ -31,6 +31,7 @@ from seatrial.engines.local.state import (
     read_state,
     write_state,
 )
+from seatrial.engines.ports import free_ports
 from seatrial.kernel.errors import DeployError, SeatrialError, StorageError
 from seatrial.kernel.values import from_json
 
@@ -320,7 +321,7 @@ class Supervisor:
         taken = {slot.port for slot in self._state.slots}
         taken |= {slot.management_port for slot in self._state.slots} | {self._state.port}
         # Each port of a replica that is still starting is free in the system's eyes.
-        free = [port for port in runner.free_ports(len(taken) + 2) if port not in taken]
+        free = [port for port in free_ports(len(taken) + 2) if port not in taken]
         return free[0], free[1]
 
     # -- memory
