@@ -7,6 +7,7 @@ price row can ever answer. The message names file, line and fix.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import tomllib
@@ -39,7 +40,15 @@ def load(own: Own = NOTHING_OWN, refreshed: Path | None = None) -> Catalog:
     Rows in `refreshed`, a folder of CSV files, replace packaged rows of the same key; the user's
     `own` prices replace both, and discounts come last. Raises `CatalogError` when data is wrong.
     """
+    if own == NOTHING_OWN and refreshed is None:
+        return _packaged()
     return _load(files("seatrial.catalog"), own, refreshed)
+
+
+@functools.cache
+def _packaged() -> Catalog:
+    """Read once: what is packaged stays as it is."""
+    return _load(files("seatrial.catalog"), NOTHING_OWN, None)
 
 
 def load_from(directory: Path, own: Own = NOTHING_OWN) -> Catalog:
