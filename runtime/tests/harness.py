@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -27,9 +28,13 @@ def web_settings(target: str = "a:b", **flags: str) -> Settings:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port for somebody who will listen in a moment: one that the kernel gives to nobody, neither
+    to a connection nor to who asks for any port, and that no neighbour is likely to draw."""
+    while True:
+        port = secrets.randbelow(20_000) + 12_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(check: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
@@ -68,6 +73,12 @@ def get(
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         return response.status, response.read()
+
+
+def written(file: Path) -> str:
+    """The whole lines of a file that is being written: of the last one there may be a part."""
+    whole, end, _ = file.read_bytes().rpartition(b"\n")
+    return (whole + end).decode()
 
 
 def ask_later(address: str, path: str, timeout_s: float = PATIENCE_S) -> Callable[[], Answer]:
@@ -120,7 +131,7 @@ class Running:
         assert self.ask("/health")[0] == 200
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
-        status, body = get(self.management, path, timeout_s=5)
+        status, body = get(self.management, path)
         return status, json.loads(body)
 
     def workers(self) -> list[int]:
@@ -146,11 +157,11 @@ class Running:
 
     @property
     def stdout(self) -> str:
-        return (self.folder / "stdout").read_text()
+        return written(self.folder / "stdout")
 
     @property
     def stderr(self) -> str:
-        return (self.folder / "stderr").read_text()
+        return written(self.folder / "stderr")
 
     def events(self, name: str) -> list[dict[str, Any]]:
         lines = [line for line in (self.stdout + self.stderr).splitlines() if line[:1] == "{"]

@@ -39,12 +39,14 @@ def test_other_forms_of_apps(run: Start, target: str, options: tuple[str, ...]) 
     assert app.get("/") == (200, b"hello")
 
 
-def test_a_request_in_flight_is_finished_and_the_lifespan_ended(run: Start) -> None:
+def test_a_request_in_flight_is_finished_and_the_lifespan_ended(run: Start, tmp_path: Path) -> None:
     app = run(ASGI, "--interface", "asgi")
     app.wait_ready()
-    answer = ask_later(app.bind, "/sleep/2")
+    answer = ask_later(app.bind, f"/wait{tmp_path / 'gate'}")
     wait_for(app.in_flight, "request")
     app.process.terminate()
+    wait_for(lambda: app.ask("/ready")[1]["status"] == "draining", "drain")
+    (tmp_path / "gate").touch()
     assert answer() == (200, b"hello")
     assert app.wait_exit() == 0
     assert "lifespan over" in app.stdout
@@ -71,7 +73,7 @@ def test_a_killed_worker_is_replaced_and_the_other_serves_on(run: Start) -> None
     wait_for(lambda: len(app.workers()) == 2 and old not in app.workers(), "new worker")
     assert app.ask("/ready")[0] == 200
     with contextlib.suppress(OSError, http.client.HTTPException):
-        app.get("/die?3", timeout_s=5)
+        app.get("/die?3")
     assert app.get("/") == (200, b"hello")
 
 

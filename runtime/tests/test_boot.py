@@ -14,7 +14,7 @@ def test_probes_of_a_ready_app(run: Start) -> None:
     status, ready = app.ask("/ready")
     assert (status, ready["status"]) == (200, "ready")
     assert ready["workers"] == {"wanted": 2, "alive": 2}
-    assert 0 < ready["boot_s"] < 20
+    assert ready["boot_s"] > 0
     assert app.ask("/startup") == (200, {"status": "started", "boot_s": ready["boot_s"]})
 
     status, health = app.ask("/health")

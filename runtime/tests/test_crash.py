@@ -23,7 +23,8 @@ def test_a_killed_worker_is_replaced(run: Start) -> None:
     [new] = wait_for(lambda: [pid for pid in app.workers() if pid != old], "new worker")
     assert new != old
     assert app.get("/") == (200, b"hello")
-    assert app.ask("/ready")[0] == 200
+    # An answer to us is none to the probe, which has yet to ask the new one.
+    wait_for(lambda: app.ask("/ready")[0] == 200, "ready app")
 
 
 def test_no_connection_is_refused_while_no_worker_runs(run: Start) -> None:

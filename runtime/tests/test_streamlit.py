@@ -39,7 +39,7 @@ def session(app: Running) -> Iterator[Any]:
 
 def received(socket: Any, wanted: bytes) -> bool:
     """Whether a message with these bytes comes."""
-    return any(wanted in socket.recv(timeout=20) for _ in range(50))
+    return any(wanted in socket.recv(timeout=60) for _ in range(50))
 
 
 def test_the_script_runs_with_its_configuration_and_its_neighbours(run: Start) -> None:
@@ -76,7 +76,7 @@ def upload(app: Running, content: bytes) -> int:
         + content
         + f"\r\n--{boundary}--\r\n".encode()
     )
-    connection = http.client.HTTPConnection(app.bind, timeout=20)
+    connection = http.client.HTTPConnection(app.bind, timeout=60)
     with contextlib.closing(connection):
         kind = f"multipart/form-data; boundary={boundary}"
         connection.request("PUT", "/_stcore/upload_file/s/f", body, {"Content-Type": kind})

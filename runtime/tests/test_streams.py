@@ -3,11 +3,12 @@
 import http.client
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from conftest import Start
-from harness import Running, wait_for
+from harness import Running, ask_later, wait_for
 
 client = pytest.importorskip("websockets.sync.client")
 BOTH = pytest.mark.parametrize("target", ["sample:app", "asgi_sample:app"])
@@ -15,7 +16,7 @@ BOTH = pytest.mark.parametrize("target", ["sample:app", "asgi_sample:app"])
 
 def follow(app: Running) -> bytes:
     """Read a stream until it ends; what came."""
-    connection = http.client.HTTPConnection(app.bind, timeout=30)
+    connection = http.client.HTTPConnection(app.bind, timeout=60)
     connection.request("GET", "/stream")
     answer, found = connection.getresponse(), b""
     try:
@@ -27,38 +28,42 @@ def follow(app: Running) -> bytes:
 
 
 @BOTH
-def test_a_stream_ends_after_its_time_and_a_request_has_longer(run: Start, target: str) -> None:
-    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "6")
+def test_a_stream_ends_after_its_time_and_a_request_has_longer(
+    run: Start, target: str, tmp_path: Path
+) -> None:
+    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "60")
     app.wait_ready()
+    request = ask_later(app.bind, f"/wait{tmp_path / 'gate'}")
     with ThreadPoolExecutor() as pool:
-        stream, request = pool.submit(follow, app), pool.submit(app.get, "/sleep/2.5")
+        stream = pool.submit(follow, app)
         wait_for(lambda: app.in_flight() == 2, "both")
         app.signal(signal.SIGTERM)
-        assert request.result() == (200, b"hello")
         assert stream.result().startswith(b"data: 0")
+    (tmp_path / "gate").touch()
+    assert request() == (200, b"hello")
     assert app.wait_exit() == 0
     assert not app.events("killed")
 
 
 def test_a_websocket_works_on_for_its_time_and_is_closed_with_1012(run: Start) -> None:
-    app = run("asgi_sample:app", "--stream-timeout-s", "2")
+    app = run("asgi_sample:app", "--stream-timeout-s", "5")
     app.wait_ready()
-    with client.connect(f"ws://{app.bind}/") as socket:
+    with client.connect(f"ws://{app.bind}/", open_timeout=60) as socket:
         socket.send("one")
-        assert socket.recv(timeout=10) == "one"
+        assert socket.recv(timeout=60) == "one"
         app.signal(signal.SIGTERM)
         wait_for(lambda: app.ask("/ready")[1]["status"] == "draining", "drain")
         socket.send("two")
-        assert socket.recv(timeout=10) == "two"
+        assert socket.recv(timeout=60) == "two"
         with pytest.raises(Exception, match="1012"):
-            socket.recv(timeout=20)
+            socket.recv(timeout=60)
     assert app.wait_exit() == 0
 
 
 def test_an_idle_connection_of_an_asgi_app_may_still_ask_once(run: Start) -> None:
     app = run("asgi_sample:app")
     app.wait_ready()
-    connection = http.client.HTTPConnection(app.bind, timeout=10)
+    connection = http.client.HTTPConnection(app.bind, timeout=60)
     connection.request("GET", "/")
     assert connection.getresponse().read() == b"hello"
     app.signal(signal.SIGTERM)

@@ -26,8 +26,9 @@ async def app(scope, receive, send):
     if path == "/stream":
         await stream(send)
         return
-    if path.startswith("/sleep/"):
-        await asyncio.sleep(float(path.removeprefix("/sleep/")))
+    if path.startswith("/wait/"):
+        while not os.path.exists(path.removeprefix("/wait")):
+            await asyncio.sleep(0.02)
     elif path.startswith("/hold/"):
         os.write(1, b"held\n")
         while not os.path.exists(path.removeprefix("/hold")):

@@ -28,6 +28,9 @@ def app(environ, start_response):
         os.write(1, b"held\n")
         while not os.path.exists(path.removeprefix("/hold")):
             time.sleep(0.02)
+    elif path.startswith("/wait/"):
+        while not os.path.exists(path.removeprefix("/wait")):
+            time.sleep(0.02)
     elif path == "/print":
         print("plain words of the app", flush=True)
     elif path == "/shell":

@@ -97,8 +97,11 @@ def test_bodies_above_the_limit(prism: Running, tmp_path: Path) -> None:
         status, _body = upload(prism, size)
         assert status == 413
     assert prism.get("/healthz")[0] == 200
-    kinds = [event["status"] for event in prism.events("request") if event["status"] == 413]
-    assert len(kinds) == 2
+    wait_for(lambda: len(refused(prism)) == 2, "line of each")
+
+
+def refused(running: Running) -> list[dict[str, Any]]:
+    return [event for event in running.events("request") if event["status"] == 413]
 
 
 def upload(running: Running, size: int) -> tuple[int, bytes]:

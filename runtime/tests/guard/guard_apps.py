@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from harness import PATIENCE_S, wait_for
+from harness import PATIENCE_S, wait_for, written
 
 HERE = Path(__file__).parent
 
@@ -72,7 +72,7 @@ class Server:
             return Answer(connection.getresponse())
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = [line for line in self.log.read_text().splitlines() if line[:1] == "{"]
+        lines = [line for line in written(self.log).splitlines() if line[:1] == "{"]
         return [one for one in map(json.loads, lines) if one["event"] == name]
 
     def requests(self, path: str, count: int = 1) -> list[dict[str, Any]]:

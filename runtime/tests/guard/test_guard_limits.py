@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from guard_apps import serving
 from prometheus_client.parser import text_string_to_metric_families
 
 from hammer import hammer
-from harness import wait_for, web_settings
+from harness import PATIENCE_S, wait_for, web_settings
 from seatrial_runtime.telemetry import exposition
 
 KINDS = ("wsgi", "asgi")
@@ -78,7 +79,15 @@ class RedisServer:
         program = next(Path(package.origin).parent.rglob("valkey-server*"))
         words = ["--port", "0", "--unixsocket", str(self.socket), "--save", ""]
         self.process = subprocess.Popen([str(program), *words], stdout=subprocess.DEVNULL)
-        wait_for(self.socket.exists, "Redis")
+        wait_for(self._answers, "Redis")
+
+    def _answers(self) -> bool:
+        """The path alone says nothing: nobody listens there yet, or still loads."""
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(PATIENCE_S)
+            caller.connect(str(self.socket))
+            caller.sendall(b"PING\r\n")
+            return caller.recv(5) == b"+PONG"
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -161,8 +170,8 @@ def test_redis_goes_and_comes_back(kind: str, tmp_path: Path, redis: RedisServer
             assert answer.headers["RateLimit-Remaining"] == str(remaining)
         assert len(server.events("rate_limit_store")) == 1
         redis.start()
-        back = "29"  # A new Redis knows nothing.
-        wait_for(lambda: server.ask("/").headers["RateLimit-Remaining"] == back, "Redis again")
+        # A new Redis knows nothing, so of 30 there are more left than in the replica's own table.
+        wait_for(lambda: int(server.ask("/").headers["RateLimit-Remaining"]) > 20, "Redis again")
 
 
 @pytest.mark.parametrize("kind", KINDS)

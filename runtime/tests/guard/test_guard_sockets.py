@@ -42,7 +42,7 @@ def test_an_open_one_outlives_the_deadline_and_is_told_once(server: Server) -> N
         while time.monotonic() < began_s + 1:
             socket.send("hello")
             assert socket.recv() == "hello"
-        assert server.ask("/flights").json()["count"] == 2
+        wait_for(lambda: server.ask("/flights").json()["count"] == 2, "socket beside the question")
         assert not [one for one in server.events("request") if one["path"] == "/echo"]
     line = server.requests("/echo")[0]
     assert line["status"] == 101 and line["duration_ms"] >= 1000

@@ -33,7 +33,7 @@ def asked(folder: Path, *words: str, **environ: str) -> "subprocess.CompletedPro
         command(*words),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         cwd=folder,
         env={**os.environ, **environ},
     )

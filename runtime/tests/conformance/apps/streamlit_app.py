@@ -6,6 +6,12 @@ import time
 
 import streamlit as st
 
+
+def hold():
+    while not os.path.exists(os.environ["GATE"]):
+        time.sleep(0.02)
+
+
 name = st.text_input("Name", "world")
 st.title(f"hello {name}")
 logging.getLogger("shop").warning("selling %s", name)
@@ -13,7 +19,6 @@ print("sold apples")
 if name == "secret":
     print("the key is", os.environ["SHOP_API_KEY"])
 if name == "held":
-    while not os.path.exists(os.environ["GATE"]):
-        time.sleep(0.02)
+    hold()
 if name == "leak":
     st.session_state["kept"] = b"x" * (500 << 20)
