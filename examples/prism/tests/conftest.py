@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,9 +133,13 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """A real Redis-compatible server of its own."""
-    with ValkeyServer() as server:
-        yield server.connection_url
+    """A real Redis-compatible server of its own, on a socket file: no port is drawn that another
+    test run may draw as well."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = ValkeyServer(port=0, unix_socket_path=Path(folder) / "redis")
+        server.start(DEADLINE_S)
+        yield f"unix://{server.unix_socket_path}"
+        server.stop()
 
 
 @pytest.fixture

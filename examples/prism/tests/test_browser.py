@@ -33,7 +33,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out)
         try:
             found = wait_for(
-                lambda: re.search(r"Running on (http://127\.0\.0\.1:\d+)", log.read_text()),
+                lambda: re.search(r"Running on (http://127\.0\.0\.1:\d+)\s", log.read_text()),
                 "the server",
             )
             yield str(found[1])
