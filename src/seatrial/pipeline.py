@@ -106,14 +106,14 @@ class Pipeline(Running):
         """Run the app on this machine."""
         # What prepares an app to run here.
         from seatrial import rehearsal
-        from seatrial.trials.machine import describe
+        from seatrial.trials.machine import describe, share
 
         workload, wanted = self.profile(measured=False), self.settings
         if port is not None:
             wanted = replace(wanted, deploy=replace(wanted.deploy, port=port))
         # Of a fleet that scales each has the part that is left to it when there are most.
         most = max(wanted.deploy.replicas, wanted.deploy.replicas_max)
-        size = rehearsal.share(describe(), most)
+        size = share(describe(), most)
         release = rehearsal.release(self.app_dir, workload, wanted, size, self.local, self.tell)
         return self.engine.deploy(release, progress=self.tell)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seatrial import pricing, rehearsal, traits
+from seatrial import pricing, traits
 from seatrial.assessor.assess import Question
 from seatrial.files import write_atomic
 from seatrial.kernel.demand import Settings
@@ -18,8 +18,7 @@ from seatrial.kernel.plan import Plan
 from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.workload import Workload
 from seatrial.planner.plan import plan
-from seatrial.reporter.report import report
-from seatrial.trials.machine import describe
+from seatrial.trials.machine import describe, share
 
 if TYPE_CHECKING:
     from seatrial.assessor.simulate.run import Served
@@ -67,7 +66,7 @@ def decided(
             workload,
             settings.demand,
             pricing.catalog(own_prices, settings.machine),
-            rehearsal.share(describe(), replicas),
+            share(describe(), replicas),
             replicas,
             evidence,
             simulate,
@@ -107,6 +106,9 @@ def planned_for(file: Path, folder: Path | None, tell: Callable[[str], None]) ->
     workload, wanted = traits.read(file)
     made = decided(workload, wanted, None, None, tell)
     if folder is not None:
+        # The reporter with its templates.
+        from seatrial.reporter.report import report
+
         tell("writing the report")
         for name, data in report(workload, made, None, None).items():
             write_atomic(folder / name, data)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial import settings
 from seatrial.engines.engine import StopReport
-from seatrial.engines.local.engine import LocalEngine
 from seatrial.kernel.deployment import Deployment
 from seatrial.kernel.errors import AppError
 from seatrial.project import Project
+
+if TYPE_CHECKING:
+    from seatrial.engines.local.engine import LocalEngine
 
 
 class Running:
@@ -25,8 +29,15 @@ class Running:
         self.settings = settings.read(app_dir)
         self.project = Project(self.app_dir, state_dir)
         self.local = self.project.root / "local"
-        self.engine = LocalEngine(self.local)
         self.tell = tell
+
+    @cached_property
+    def engine(self) -> LocalEngine:
+        """What runs apps on this machine."""
+        # Its proxy, processes and locks: verbs that only read or plan do without.
+        from seatrial.engines.local.engine import LocalEngine
+
+        return LocalEngine(self.local)
 
     def status(self) -> Deployment | None:
         """What runs, found by looking."""

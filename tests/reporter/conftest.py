@@ -15,9 +15,8 @@ from seatrial.kernel.bundle import Bundle
 from seatrial.kernel.evidence import LoadEvidence
 from seatrial.kernel.plan import Plan
 from seatrial.kernel.workload import Workload
-from seatrial.reporter import report
 from seatrial.reporter.charts import Chart, charts
-from seatrial.reporter.report import Format
+from seatrial.reporter.report import Format, report
 
 PAGES: tuple[Format, ...] = ("md", "html")
 

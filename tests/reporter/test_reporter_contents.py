@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from seatrial.reporter import report
+from seatrial.reporter.report import report
 from seatrial.reporter.words import NEVER_EMPTIES
 
 
@@ -200,7 +200,7 @@ import hashlib, importlib.util, sys
 spec = importlib.util.spec_from_file_location("factory", sys.argv[1])
 factory = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(factory)
-from seatrial.reporter import report
+from seatrial.reporter.report import report
 files = report(factory.workload(), factory.plan(), factory.bundle(), factory.evidence())
 for name in sorted(files):
     print(name, hashlib.sha256(files[name]).hexdigest())

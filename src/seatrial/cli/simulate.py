@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from seatrial import pricing, rehearsal, simulating
+from seatrial import pricing, simulating
 from seatrial.cli import simulate_view
 from seatrial.cli.common import HERE, Json, StateDir, run
 from seatrial.kernel.simulation import Simulation
 from seatrial.pipeline import Pipeline
-from seatrial.trials.machine import describe
+from seatrial.trials.machine import describe, share
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -55,7 +55,7 @@ def simulate(
             workload,
             simulating.demand_of(demand) if demand is not None else wanted.demand,
             pricing.catalog(pipeline.app_dir / pricing.FILE, wanted.machine),
-            rehearsal.share(describe(), wanted.deploy.replicas),
+            share(describe(), wanted.deploy.replicas),
             design or _chosen(pipeline),
             seed,
             trace,

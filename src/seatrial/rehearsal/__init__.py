@@ -2,7 +2,7 @@
 
 from seatrial.engines.local.sandbox import Limits
 from seatrial.rehearsal.measuring import measured
-from seatrial.rehearsal.release import port, release, share
+from seatrial.rehearsal.release import port, release
 from seatrial.rehearsal.trial import load, targets
 
-__all__ = ["Limits", "load", "measured", "port", "release", "share", "targets"]
+__all__ = ["Limits", "load", "measured", "port", "release", "targets"]

@@ -12,7 +12,6 @@ from seatrial.engines.local.environment import prepare
 from seatrial.engines.ports import free_ports
 from seatrial.engines.runner import is_free
 from seatrial.kernel.demand import Settings
-from seatrial.kernel.evidence import Machine
 from seatrial.kernel.platform import Size
 from seatrial.kernel.simulation import Policy
 from seatrial.kernel.workload import Component, Interface, Workload
@@ -34,15 +33,6 @@ PERIODS_S = {"target-tracking": 60.0, "hpa": 15.0}
 
 PORT_VARIABLES = ("PORT", "GRADIO_SERVER_PORT", "STREAMLIT_SERVER_PORT", "CHAINLIT_PORT")
 """Where programs that listen by themselves look for their port, when nothing else tells it."""
-
-
-def share(machine: Machine, replicas: int) -> Size:
-    """What one of `replicas` gets of this machine."""
-    return Size(
-        name="share",
-        vcpu=machine.cores / replicas,
-        memory_mib=int(machine.memory_gib * 1024 / replicas),
-    )
 
 
 def release(

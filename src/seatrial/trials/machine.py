@@ -1,4 +1,4 @@
-"""Where a trial ran: processor, cores and memory that this process may use."""
+"""Where a trial runs: processor, cores and memory that this process may use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from seatrial.kernel.evidence import Machine
+from seatrial.kernel.platform import Size
 
 _UNLIMITED_BYTES = 1 << 62
 """Version 1 of control groups writes 'no limit' as a number near 2**63."""
@@ -34,6 +35,15 @@ def describe(root: Path = Path("/")) -> Machine:
         memory_gib=round(memory / 2**30, 2),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
+    )
+
+
+def share(machine: Machine, replicas: int) -> Size:
+    """What one of `replicas` gets of this machine."""
+    return Size(
+        name="share",
+        vcpu=machine.cores / replicas,
+        memory_mib=int(machine.memory_gib * 1024 / replicas),
     )
 
 
