@@ -182,15 +182,22 @@ def _known(profile: Profile) -> dict[Queue, Figures]:
 
 def figures(profile: Profile, queues: Sequence[Queue]) -> list[Figures]:
     """What each queue comes to; each is worked out once, and many at once cost least."""
-    told = _known(profile)
-    if len(told) > QUEUES_KEPT:
-        told.clear()
+    known = _known(profile)
+    if len(known) > QUEUES_KEPT:
+        known.clear()
+    told: dict[Queue, Figures] = {}
     by_speed: dict[float, list[Queue]] = {}
     for queue in dict.fromkeys(queues):
-        if queue not in told:
+        one = known.get(queue)
+        if one is None:
             by_speed.setdefault(queue.speed, []).append(queue)
+        else:
+            told[queue] = one
     for speed, same in by_speed.items():
         told.update(zip(same, _figures(profile, speed, same), strict=True))
+    if by_speed:
+        known.update(told)
+    # Not from the known ones: another thread may have cleared them in the meantime.
     return [told[queue] for queue in queues]
 
 

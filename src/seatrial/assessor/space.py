@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
 from math import prod
 from typing import Literal, NamedTuple
 
@@ -56,7 +57,7 @@ class Count(NamedTuple):
     servers: int = 0
 
 
-class Space(Value):
+class Space(Value, dict=True):
     """All designs of one platform in one region: every combination of these choices.
 
     A slot holds the alternatives of one managed service, or of a standby in another region, none
@@ -84,7 +85,7 @@ class Space(Value):
                     fix="give every axis a choice; no service is the choice none",
                 )
 
-    @property
+    @cached_property
     def axes(self) -> tuple[int, ...]:
         """How many choices each axis has."""
         fixed = (self.shapes, self.counts, self.commitments, self.databases)
@@ -97,6 +98,17 @@ class Space(Value):
 
     def design(self, index: Index) -> Design:
         """The design at an index, complete, so that `price` can be asked for it."""
+        made = self._designs.get(index)
+        if made is None:
+            made = self._designs[index] = self._design(index)
+        return made
+
+    @cached_property
+    def _designs(self) -> dict[Index, Design]:
+        """Those that were asked for: each rule asks for many that another asked for before."""
+        return {}
+
+    def _design(self, index: Index) -> Design:
         shape, count = self.shapes[index[SIZE]], self.counts[index[REPLICAS]]
         chosen = [slot[at] for slot, at in zip(self.slots, index[SLOTS:], strict=True)]
         return shaped(

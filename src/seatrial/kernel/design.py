@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from seatrial.kernel.platform import ON_DEMAND
@@ -69,7 +70,7 @@ class Standby(Value):
     lag_s: float | None = None
 
 
-class Design(Value):
+class Design(Value, dict=True):
     """Platform, region, size, replicas, process model and data services.
 
     `vcpu` and `memory_mib` are what ONE replica gets; `size` is the name under which it is
@@ -96,14 +97,14 @@ class Design(Value):
     standby: Standby | None = None
     commitment: str = ON_DEMAND
 
-    @property
+    @cached_property
     def attached(self) -> tuple[Attached, ...]:
         """All managed services of the design, the database among them."""
         if self.database is None:
             return self.services
         return (self.database.attached, *self.services)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A readable name, unique within a plan."""
         name = f"{self.platform}/{self.region}/{self.size}x{self.replicas_min}"

@@ -31,35 +31,65 @@ class Finals(NamedTuple):
     dropped: tuple[Assessment, ...]
 
 
-def finals(found: Found, simulate: Simulate | None) -> Finals:
-    """The first ten that also keep the SLO when simulated; without a simulator the first ten.
+class Race:
+    """The best designs simulated in their order, as many as it takes to rank ten.
 
-    Ten at a time are simulated, until ten have passed or four rounds are over. The first design
-    that can be built is simulated too.
+    Ten at a time are simulated, until ten have passed or four rounds are over. Without a simulator
+    the first ten pass.
     """
-    asked = found.asked
-    if simulate is None:
-        return Finals(found.best[:RANKED], found.buildable, ())
-    passed: list[Assessment] = []
-    dropped: list[Assessment] = []
-    rest: list[Assessment | Design] = [*found.best, *found.later]
-    for _ in range(ROUNDS):
-        batch, rest = rest[: RANKED - len(passed)], rest[RANKED - len(passed) :]
-        for told in _simulated(asked, batch, simulate):
-            (dropped if told.violations else passed).append(told)
-        if len(passed) >= RANKED or not rest:
-            break
-    bundled = {p.id for p in asked.catalog.platforms if p.bundled}
-    buildable = next((one for one in passed if one.design.platform in bundled), None)
-    waiting = [one for one in rest if _design(one).platform in bundled]
-    while buildable is None and waiting:
-        (told,) = _simulated(asked, waiting[:1], simulate)
-        waiting = waiting[1:]
-        if told.violations:
-            dropped.append(told)
-        else:
-            buildable = told
-    return Finals(tuple(passed), buildable, tuple(dropped))
+
+    def __init__(self, found: Found, simulate: Simulate | None) -> None:
+        self._found, self._simulate = found, simulate
+        self._passed: list[Assessment] = []
+        self._dropped: list[Assessment] = []
+        self._rest: list[Assessment | Design] = [*found.best, *found.later]
+        self._round: list[Assessment | Design] = []
+        self._rounds = 0
+
+    def winner(self) -> Assessment | None:
+        """The first that also keeps the SLO when simulated, none when none does.
+
+        The first of all mostly is it, so it is simulated alone.
+        """
+        if self._simulate is None:
+            return next(iter(self._found.best), None)
+        many = 1
+        while not self._passed and self._more():
+            self._run(self._simulate, many)
+            many = RANKED
+        return next(iter(self._passed), None)
+
+    def finals(self) -> Finals:
+        """All that is ranked; the first design that can be built is simulated too."""
+        if self._simulate is None:
+            return Finals(self._found.best[:RANKED], self._found.buildable, ())
+        while self._more():
+            self._run(self._simulate, RANKED)
+        asked = self._found.asked
+        bundled = {p.id for p in asked.catalog.platforms if p.bundled}
+        buildable = next((one for one in self._passed if one.design.platform in bundled), None)
+        waiting = [one for one in self._rest if _design(one).platform in bundled]
+        while buildable is None and waiting:
+            (told,) = _simulated(asked, waiting[:1], self._simulate)
+            waiting = waiting[1:]
+            if told.violations:
+                self._dropped.append(told)
+            else:
+                buildable = told
+        return Finals(tuple(self._passed), buildable, tuple(self._dropped))
+
+    def _more(self) -> bool:
+        """Whether something is left of this round, or of another."""
+        missing = RANKED - len(self._passed)
+        if not self._round and missing > 0 and self._rounds < ROUNDS:
+            self._round, self._rest = self._rest[:missing], self._rest[missing:]
+            self._rounds += 1
+        return bool(self._round)
+
+    def _run(self, simulate: Simulate, many: int) -> None:
+        batch, self._round = self._round[:many], self._round[many:]
+        for told in _simulated(self._found.asked, batch, simulate):
+            (self._dropped if told.violations else self._passed).append(told)
 
 
 def _design(one: Assessment | Design) -> Design:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question, assess, question
@@ -17,9 +19,9 @@ from seatrial.kernel.workload import Workload
 from seatrial.planner.advice import advice
 from seatrial.planner.calibrate import calibrated
 from seatrial.planner.explain import Counts, explain
-from seatrial.planner.finals import Finals, Simulate, finals, without
+from seatrial.planner.finals import Finals, Race, Simulate, without
 from seatrial.planner.search import Found, order_of, search, with_dimensions
-from seatrial.planner.whatif import whatif
+from seatrial.planner.whatif import WhatIf, whatif
 
 REHEARSAL_UTILISATION = 0.5
 """This machine also runs the proxy and the load generator, so the app gets half of it."""
@@ -46,10 +48,17 @@ def plan(
         modelled = assess(asked, here, evidence.rate_rps).promise
         asked = asked._replace(profile=calibrated(asked.profile, evidence, modelled))
     found = search(asked, machine)
-    return _decided(found, finals(found, simulate), machine, here)
+    race = Race(found, simulate)
+    winner = race.winner()
+    # The machine code that simulates leaves the interpreter to others: what is asked around the
+    # decision is answered while the places behind the first are still simulated.
+    with ThreadPoolExecutor(1) as pool:
+        last = pool.submit(race.finals)
+        what = whatif(found, winner, machine)
+    return _decided(found, last.result(), what, here)
 
 
-def _decided(found: Found, last: Finals, machine: Size, here: Design) -> Plan:
+def _decided(found: Found, last: Finals, what: WhatIf, here: Design) -> Plan:
     asked = found.asked
     costs = [a.bill.monthly_usd for a in last.ranked if a.bill.monthly_usd is not None]
     cheapest = min(costs, default=None)
@@ -72,7 +81,6 @@ def _decided(found: Found, last: Finals, machine: Size, here: Design) -> Plan:
     counts = Counts(found.considered, found.feasible - len(last.dropped))
     gone = {one.design.id for one in last.dropped}
     order = order_of(asked.demand)
-    what = whatif(found, chosen, machine)
     return Plan(
         app=asked.workload.app,
         workload_digest=digest(asked.workload),
