@@ -77,6 +77,11 @@ def refreshed_folder() -> Path | None:
     return path if path.is_dir() else None
 
 
+def last_read() -> Path:
+    """Where the catalogue is kept as it was last read."""
+    return Path(platformdirs.user_cache_dir("seatrial")) / "catalogue"
+
+
 def in_force(
     app_dir: Path, today: date, *, provider: str = "", service: str = "", region: str = ""
 ) -> PriceList:

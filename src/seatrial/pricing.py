@@ -47,7 +47,7 @@ def catalog(own_file: Path | None, stated: MachineSettings | None = None) -> Cat
     own = pricelists.own_of(own_file) if own_file is not None else NOTHING_OWN
     if stated is not None:
         own = Own(prices=(*own.prices, *machine(stated)), discounts=own.discounts)
-    return load(own, pricelists.refreshed_folder())
+    return load(own, pricelists.refreshed_folder(), pricelists.last_read())
 
 
 def price(asked: Asked, term: Term, known: Catalog, against: Asked | None, users: Users) -> Quote:

@@ -242,7 +242,8 @@ def _wrong_line(
 ) -> tuple[str, str] | None:
     """What is wrong with a bill line that asks for such a sku, and how to mend it."""
     if ANY_TEXT in pattern:
-        found = [units for sku, units in known.items() if re.fullmatch(pattern, sku)]
+        matches = re.compile(pattern).fullmatch
+        found = [units for sku, units in known.items() if matches(sku)]
     else:
         found = [known[pattern]] if pattern in known else []
     if not found:

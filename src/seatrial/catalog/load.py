@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from seatrial.catalog import kept
 from seatrial.catalog.checks import check_bills, wrong
 from seatrial.catalog.own import NOTHING_OWN, Own, discounted
 from seatrial.catalog.places import line_of
@@ -34,26 +35,50 @@ FILE_BYTES_MAX = 4 * 1024**2
 T = TypeVar("T", Provider, Platform, ManagedService)
 
 
-def load(own: Own = NOTHING_OWN, refreshed: Path | None = None) -> Catalog:
+Files = list[tuple[str, bytes]]
+"""Names and bytes, in the order of their names."""
+
+
+def load(
+    own: Own = NOTHING_OWN, refreshed: Path | None = None, last: Path | None = None
+) -> Catalog:
     """The packaged catalogue, under what was fetched since and what the user states.
 
     Rows in `refreshed`, a folder of CSV files, replace packaged rows of the same key; the user's
     `own` prices replace both, and discounts come last. Raises `CatalogError` when data is wrong.
+    The file `last` holds what was last read: the very same is taken from there.
     """
-    if own == NOTHING_OWN and refreshed is None:
+    if (own, refreshed, last) == (NOTHING_OWN, None, None):
         return _packaged()
-    return _load(files("seatrial.catalog"), own, refreshed)
+    read = _read(files("seatrial.catalog"), own, refreshed)
+    found = None if last is None else kept.find(last, read.digest)
+    if found is None:
+        found = _made(read, own)
+        if last is not None:
+            kept.keep(last, read.digest, found)
+    return found
 
 
 @functools.cache
 def _packaged() -> Catalog:
     """Read once: what is packaged stays as it is."""
-    return _load(files("seatrial.catalog"), NOTHING_OWN, None)
+    return _made(_read(files("seatrial.catalog"), NOTHING_OWN, None), NOTHING_OWN)
 
 
 def load_from(directory: Path, own: Own = NOTHING_OWN) -> Catalog:
     """The catalogue in `directory`, laid out like the packaged one."""
-    return _load(directory, own, None)
+    return _made(_read(directory, own, None), own)
+
+
+class Read(NamedTuple):
+    """All files of a catalogue, and the digest of them and of what the user states."""
+
+    prices: Files
+    refreshed: Files
+    providers: Files
+    platforms: Files
+    services: Files
+    digest: str
 
 
 class Text(NamedTuple):
@@ -63,21 +88,37 @@ class Text(NamedTuple):
     text: str
 
 
-def _load(root: Traversable, own: Own, refreshed: Path | None) -> Catalog:
-    hashed = hashlib.sha256()
-    prices = merge(_rows(root, "prices", hashed), ())
+def _read(root: Traversable, own: Own, refreshed: Path | None) -> Read:
+    prices = list(_files(root, "prices", ".csv"))
+    newer: Files = []
     if refreshed is not None and refreshed.is_dir():
-        newer = _still_newer([row for _, row in _rows(refreshed, "", hashed)], prices)
+        newer = list(_files(refreshed, "", ".csv"))
+    providers = list(_files(root, "providers", ".toml"))
+    platforms = list(_files(root, "platforms", ".toml"))
+    services = list(_files(root, "services", ".toml"))
+    hashed = hashlib.sha256(_told([*prices, *newer]))
+    hashed.update(to_json(own))
+    hashed.update(_told([*providers, *platforms, *services]))
+    return Read(prices, newer, providers, platforms, services, hashed.hexdigest())
+
+
+def _told(read: Files) -> bytes:
+    return b"".join(f"{name}\0{len(data)}\0".encode() + data for name, data in read)
+
+
+def _made(read: Read, own: Own) -> Catalog:
+    prices = merge(_rows(read.prices), ())
+    if read.refreshed:
+        newer = _still_newer([row for _, row in _rows(read.refreshed)], prices)
         prices = merge([("packaged", row) for row in prices], newer)
     for price in own.prices:
         check_price("own prices", price)
     if own.prices:
         prices = merge([("packaged", row) for row in prices], own.prices)
-    hashed.update(to_json(own))
-    providers = tuple(_parse(text, Provider) for text in _texts(root, "providers", hashed))
-    texts = _texts(root, "platforms", hashed)
+    providers = tuple(_parse(text, Provider) for text in _texts(read.providers))
+    texts = _texts(read.platforms)
     platforms = tuple(_expanded(text, _parse(text, Platform), providers) for text in texts)
-    offered = _texts(root, "services", hashed)
+    offered = _texts(read.services)
     services = tuple(_parse(text, ManagedService) for text in offered)
     check_bills(zip(texts, platforms, strict=True), zip(offered, services, strict=True), prices)
     return Catalog(
@@ -85,7 +126,7 @@ def _load(root: Traversable, own: Own, refreshed: Path | None) -> Catalog:
         services=services,
         providers=providers,
         prices=discounted(prices, own.discounts),
-        digest=hashed.hexdigest()[:16],
+        digest=read.digest[:16],
     )
 
 
@@ -102,18 +143,13 @@ def _still_newer(fetched: list[Price], packaged: tuple[Price, ...]) -> list[Pric
     return [price for price in fetched if holds(price)]
 
 
-def _rows(root: Traversable, folder: str, hashed: hashlib._Hash) -> list[tuple[str, Price]]:
-    rows: list[tuple[str, Price]] = []
-    for name, data in _read(root, folder, ".csv"):
-        hashed.update(f"{name}\0{len(data)}\0".encode() + data)
-        rows.extend(parse_rows(name, data))
-    return rows
+def _rows(read: Files) -> list[tuple[str, Price]]:
+    return [row for name, data in read for row in parse_rows(name, data)]
 
 
-def _texts(root: Traversable, folder: str, hashed: hashlib._Hash) -> list[Text]:
+def _texts(read: Files) -> list[Text]:
     texts = []
-    for name, data in _read(root, folder, ".toml"):
-        hashed.update(f"{name}\0{len(data)}\0".encode() + data)
+    for name, data in read:
         try:
             texts.append(Text(name, data.decode("utf-8")))
         except UnicodeDecodeError as error:
@@ -123,7 +159,7 @@ def _texts(root: Traversable, folder: str, hashed: hashlib._Hash) -> list[Text]:
     return texts
 
 
-def _read(root: Traversable, folder: str, suffix: str) -> Iterable[tuple[str, bytes]]:
+def _files(root: Traversable, folder: str, suffix: str) -> Iterable[tuple[str, bytes]]:
     """Name and bytes of the folder's files in the order of their names."""
     place = root.joinpath(folder) if folder else root
     if not place.is_dir():
