@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import textwrap
@@ -24,6 +25,10 @@ VERBS = {
     "trial": "Measure the promises: `trial load`.",
 }
 WIDTH = 80
+
+YOUNG = 50_000
+"""So many new values before cycles are looked for among them: modules, a catalogue and trees of
+source are hundreds of thousands that stay, and Python's usual 700 would look again and again."""
 
 
 def help_text() -> str:
@@ -70,6 +75,7 @@ def main() -> None:
             print(f"seatrial {__version__}")
         else:
             # Loads the libraries of the verbs; help and version do without them.
+            gc.set_threshold(YOUNG)
             from seatrial.cli.verbs import app
 
             app(prog_name="seatrial")

@@ -15,7 +15,6 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 import platformdirs
-from filelock import FileLock
 
 from seatrial.files import write_atomic
 from seatrial.kernel import policies
@@ -64,6 +63,9 @@ def _code(tell: Callable[[str], None]) -> bytes:
     if kept.is_file():
         return kept.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
+    # Who finds the code made does without locks, which load all of asyncio.
+    from filelock import FileLock
+
     with FileLock(folder / "lock"):
         # Another process may have made it in the meantime.
         if not kept.is_file():

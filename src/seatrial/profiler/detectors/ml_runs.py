@@ -117,9 +117,12 @@ class _Around:
     """What stands around the nodes of one function, as `Index.above` tells it."""
 
     def __init__(self, top: ast.AST) -> None:
-        self._above = {
-            id(child): node for node in ast.walk(top) for child in ast.iter_child_nodes(node)
-        }
+        self._above: dict[int, ast.AST] = {}
+        inside = [top]
+        for node in inside:  # grows while it is gone through
+            for child in ast.iter_child_nodes(node):
+                self._above[id(child)] = node
+                inside.append(child)
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """What a node stands in, the nearest first."""
