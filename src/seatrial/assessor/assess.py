@@ -13,7 +13,7 @@ from seatrial.assessor.price import PriceBook, price
 from seatrial.assessor.profile import Profile, profile_of
 from seatrial.assessor.promise import promise
 from seatrial.assessor.rules import check
-from seatrial.assessor.usage import usage_of
+from seatrial.assessor.usage import Usage, usage_of
 from seatrial.assessor.week import busiest_rps
 from seatrial.kernel.assessment import Assessment, Bill, Promise
 from seatrial.kernel.demand import Demand
@@ -67,11 +67,17 @@ def availability_percent(design: Design, platform: Platform, book: PriceBook) ->
     return round(100 * prod(level / 100 for level in levels), 4)
 
 
+def bill_of(asked: Question, design: Design, usage: Usage | None = None) -> Bill:
+    """The design's bill under the question's demand, or for a usage that is given."""
+    platform = asked.catalog.platform(design.platform)
+    if usage is None:
+        usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
+    return price(design, platform, asked.book, usage)
+
+
 def assess(asked: Question, design: Design, rate_rps: float | None = None) -> Assessment:
     """Bill, promise at `rate_rps` (default: the busiest time of the week) and findings."""
-    platform = asked.catalog.platform(design.platform)
-    usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
-    bill = price(design, platform, asked.book, usage)
+    bill = bill_of(asked, design)
     case = asked_case(asked, design, bill, rate_rps)
     return Assessment(design=design, bill=bill, promise=case.promise, findings=check(case))
 

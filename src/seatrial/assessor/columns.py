@@ -256,11 +256,15 @@ class _Rater:
         if len(rates) == 1:
             rates *= rows
         made = self._rounded(amounts, rates, usage)
+        free = self.line.included or self.line.free
         for row, rate in enumerate(rates):
             if rate is None:
-                sku = self.skus[row if len(self.skus) > 1 else 0]
-                exact = [amounts.exact(row, column) for column in range(many)]
-                made[row] = self._row(sku, exact, commitment, usage)
+                tiers = self._tiers(self.skus[row if len(self.skus) > 1 else 0], commitment)
+                if tiers or free:
+                    exact = [amounts.exact(row, column) for column in range(many)]
+                    made[row] = self._row(tiers, exact, commitment, usage)
+                else:
+                    made[row] = np.where(amounts.near[row] > 0, UNPRICED_MICRO_USD, 0)
         return made
 
     def _tiers(self, sku: str, commitment: str) -> tuple[Price, ...]:
@@ -294,13 +298,12 @@ class _Rater:
             made[row, column] = TOO_LARGE if exact >= UNPRICED_MICRO_USD else exact
         return made
 
-    def _row(self, sku: str, amounts: list[Decimal], commitment: str, usage: Any) -> list[int]:
-        line, tiers = self.line, self._tiers(sku, commitment)
-        if not tiers and not (line.included or line.free):
-            return [UNPRICED_MICRO_USD if amount > 0 else 0 for amount in amounts]
+    def _row(
+        self, tiers: tuple[Price, ...], amounts: list[Decimal], commitment: str, usage: Any
+    ) -> list[int]:
         rates = [_micros(row, commitment) for row in tiers]
         return [
-            _tiered(billable(line, amount, usage), tiers, rates) if amount > 0 else 0
+            _tiered(billable(self.line, amount, usage), tiers, rates) if amount > 0 else 0
             for amount in amounts
         ]
 

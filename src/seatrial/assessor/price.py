@@ -117,6 +117,27 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
     and with the source that says so. Amounts are rounded last, to micro-dollars.
     """
     book = prices if isinstance(prices, PriceBook) else PriceBook(prices)
+    lines, unpriced = _rated(design, platform, book, usage)
+    return Bill(
+        lines=tuple(lines), unpriced=tuple(unpriced),
+        unstated=tuple(unstated(design, platform, book, usage)),
+        monthly_usd=_total(lines, unpriced),
+    )  # fmt: skip
+
+
+def monthly_usd(
+    design: Design, platform: Platform, book: PriceBook, usage: Usage
+) -> Decimal | None:
+    """What `price` says that a month comes to, without the rest of the bill."""
+    return _total(*_rated(design, platform, book, usage))
+
+
+def _total(lines: list[CostLine], unpriced: list[Unpriced]) -> Decimal | None:
+    return None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
+
+
+def _rated(design: Design, platform: Platform, book: PriceBook, usage: Usage) -> Rated:
+    """The lines of all amounts, and what of them has no price."""
     lines: list[CostLine] = []
     unpriced: list[Unpriced] = []
     billed = [(design.region, amounts(design, platform, book, usage, unpriced))]
@@ -127,11 +148,7 @@ def price(design: Design, platform: Platform, prices: PriceBook | Catalog, usage
             priced, missing = book.rated(amount, provider, region)
             lines.extend(priced)
             unpriced.extend(missing)
-    total = None if unpriced else sum((line.monthly_usd for line in lines), Decimal(0))
-    return Bill(
-        lines=tuple(lines), unpriced=tuple(unpriced),
-        unstated=tuple(unstated(design, platform, book, usage)), monthly_usd=total,
-    )  # fmt: skip
+    return lines, unpriced
 
 
 def amounts(

@@ -51,11 +51,15 @@ def wait_decay_per_ms(
 
 
 class Ladder(NamedTuple):
-    """Service times ascending, each once, with their shares and the sums of these."""
+    """Service times ascending, each once, with their shares and the sums of these.
+
+    `steps` (n, 1) is how far each is above the one before, 0 for the first.
+    """
 
     services: Floats
     shares: Floats
     sums: Floats
+    steps: Floats
 
 
 def ladder(weights: Floats, services_ms: Floats) -> Ladder:
@@ -64,7 +68,7 @@ def ladder(weights: Floats, services_ms: Floats) -> Ladder:
     shares: Floats = np.bincount(of, weights=weights).astype(np.float64)
     sums: Floats = np.cumsum(shares)
     sums[-1] = 1.0
-    return Ladder(services, shares, sums)
+    return Ladder(services, shares, sums, np.diff(services, prepend=services[0])[:, None])
 
 
 def quantiles_on(
@@ -87,8 +91,7 @@ def quantiles_on(
 
 def _waiting(served: Ladder, decays: Floats) -> Floats:
     """Who was served up to each service time, and would still wait at it if everyone waited."""
-    steps = np.diff(served.services, prepend=served.services[0])[:, None]
-    kept = np.exp(-decays * steps)
+    kept = np.exp(-decays * served.steps)
     still = np.empty_like(kept)
     if len(decays) <= FEW:
         # Python's own numbers are faster than columns of a few; the same operations, the same bits.
@@ -108,20 +111,16 @@ def _waiting(served: Ladder, decays: Floats) -> Floats:
 
 def _block(probabilities: Sequence[float], served: Ladder, waits: Floats, decays: Floats) -> Floats:
     """Quantiles of one block."""
-    services, _, sums = served
+    services, sums = served.services, served.sums
     still = _waiting(served, decays) * waits
     reached = sums[:, None] - still
-    columns = np.arange(len(waits))
-    found = np.empty((len(waits), len(probabilities)))
-    for number, wanted in enumerate(probabilities):
-        first = (reached < wanted).sum(axis=0)  # the first service time that reaches it
-        before = np.maximum(first - 1, 0)
-        above = sums[before] - wanted
-        with np.errstate(divide="ignore", invalid="ignore"):
-            after = np.log(still[before, columns] / above) / decays
-        tail = np.where((first > 0) & (above > 0), services[before] + after, np.inf)
-        jump = np.where(
-            first < len(services), services[np.minimum(first, len(services) - 1)], np.inf
-        )
-        found[:, number] = np.minimum(tail, jump)
-    return found
+    wanted = np.array(probabilities)[:, None]
+    # The first service time that reaches each, a row a probability.
+    first = np.stack([(reached < one).sum(axis=0) for one in probabilities])
+    before = np.maximum(first - 1, 0)
+    above = sums[before] - wanted
+    with np.errstate(divide="ignore", invalid="ignore"):
+        after = np.log(still[before, np.arange(len(waits))] / above) / decays
+    tail = np.where((first > 0) & (above > 0), services[before] + after, np.inf)
+    jump = np.where(first < len(services), services[np.minimum(first, len(services) - 1)], np.inf)
+    return np.minimum(tail, jump).T

@@ -5,9 +5,17 @@ The times are those of the simulator's rare events, each with its source in `fai
 
 from __future__ import annotations
 
-from seatrial.assessor.simulate.failure_rates import Rates, packaged_rates
+from functools import lru_cache
+
+from seatrial.assessor.simulate.failure_rates import packaged_rates
 from seatrial.assessor.simulate.fleet import START_S
-from seatrial.assessor.simulate.zone_loss import REGION, Database, standby_recovery, zone_recovery
+from seatrial.assessor.simulate.zone_loss import (
+    REGION,
+    Database,
+    ZoneLoss,
+    standby_recovery,
+    zone_recovery,
+)
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import Platform
 from seatrial.kernel.simulation import Recovery
@@ -21,9 +29,9 @@ def recoveries(design: Design, platform: Platform, boot_s: float | None) -> tupl
 
     `boot_s` is how long the app takes to start, none where it was not measured.
     """
-    known = packaged_rates()
-    zone = _zone(design, platform, boot_s or 0.0, known)
-    return zone, _region(design, platform, boot_s or 0.0, known)
+    start = platform.scaling.start_s
+    start_s = (start.value if start is not None else START_S) + (boot_s or 0.0)
+    return _zone(design, platform, start_s), _region(design, platform, start_s)
 
 
 def _database(design: Design) -> Database:
@@ -38,23 +46,23 @@ def _database(design: Design) -> Database:
     return "standby" if all(standby) else "single"
 
 
-def _zone(design: Design, platform: Platform, boot_s: float, known: Rates) -> Recovery:
+def _zone(design: Design, platform: Platform, start_s: float) -> Recovery:
     zones = min(platform.capabilities.zones, max(1, design.replicas_min))
     if platform.kind == "functions":
         zones = platform.capabilities.zones
-    start_s = _start_s(platform, boot_s)
-    return zone_recovery(known, platform.failure.zone_loss, zones, start_s, _database(design))
+    return _zone_of(platform.failure.zone_loss, zones, start_s, _database(design))
 
 
-def _start_s(platform: Platform, boot_s: float) -> float:
-    start = platform.scaling.start_s
-    return (start.value if start is not None else START_S) + boot_s
+@lru_cache(maxsize=1024)
+def _zone_of(lost: ZoneLoss, zones: int, start_s: float, database: Database) -> Recovery:
+    return zone_recovery(packaged_rates(), lost, zones, start_s, database)
 
 
-def _region(design: Design, platform: Platform, boot_s: float, known: Rates) -> Recovery:
+def _region(design: Design, platform: Platform, start_s: float) -> Recovery:
     """A standby takes over, or the platform spans several regions; all others wait."""
+    known = packaged_rates()
     if design.standby is not None:
-        return standby_recovery(known, _start_s(platform, boot_s), design.standby.lag_s)
+        return standby_recovery(known, start_s, design.standby.lag_s)
     if platform.failure.region_loss == "survives":
         return Recovery(
             name=REGION, rto_s=known.amount("region-failover-s"), rpo_s=0.0,

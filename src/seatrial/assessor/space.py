@@ -29,6 +29,9 @@ Index = tuple[int, ...]
 SIZE, REPLICAS, COMMITMENT, DATABASE, SLOTS = range(5)
 """The axes of a space in their order; the slots of managed services start at the last."""
 
+DESIGNS_KEPT = 10_000
+"""Of a space, some 10 MB: a search asks for a few thousand of its millions again and again."""
+
 ANYWHERE = ("here",)
 """Region of what runs in no provider's region, such as the owner's machine."""
 
@@ -100,7 +103,9 @@ class Space(Value, dict=True):
         """The design at an index, complete, so that `price` can be asked for it."""
         made = self._designs.get(index)
         if made is None:
-            made = self._designs[index] = self._design(index)
+            made = self._design(index)
+            if len(self._designs) < DESIGNS_KEPT:
+                self._designs[index] = made
         return made
 
     @cached_property
@@ -110,7 +115,7 @@ class Space(Value, dict=True):
 
     def _design(self, index: Index) -> Design:
         shape, count = self.shapes[index[SIZE]], self.counts[index[REPLICAS]]
-        chosen = [slot[at] for slot, at in zip(self.slots, index[SLOTS:], strict=True)]
+        services, standby = self._chosen(index[SLOTS:])
         return shaped(
             self.platform,
             self.region,
@@ -118,10 +123,26 @@ class Space(Value, dict=True):
             count,
             commitment=self.commitments[index[COMMITMENT]],
             database=self.databases[index[DATABASE]],
-            services=tuple(one for one in chosen if isinstance(one, Attached)),
-            standby=next((one for one in chosen if isinstance(one, Standby)), None),
+            services=services,
+            standby=standby,
             beside=self.beside.get(shape.arch, ()),
         )
+
+    def _chosen(self, index: Index) -> tuple[tuple[Attached, ...], Standby | None]:
+        """What the slots hold at the end of an index."""
+        made = self._slots.get(index)
+        if made is None:
+            held = [slot[at] for slot, at in zip(self.slots, index, strict=True)]
+            made = self._slots[index] = (
+                tuple(one for one in held if isinstance(one, Attached)),
+                next((one for one in held if isinstance(one, Standby)), None),
+            )
+        return made
+
+    @cached_property
+    def _slots(self) -> dict[Index, tuple[tuple[Attached, ...], Standby | None]]:
+        """What `_chosen` found."""
+        return {}
 
 
 def shaped(

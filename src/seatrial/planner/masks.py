@@ -142,17 +142,19 @@ def _asked(
     lengths = [len(firsts)]
     for axis, length in enumerate(space.axes[1:], 1):
         lengths.append(length if axes.get(axis, "services" in depends) else 1)
-    answers = {name: np.zeros(lengths, dtype=bool) for name in names}
-    for index in np.ndindex(*lengths):
-        whole = (firsts[index[SIZE]], *index[1:])
-        told = None
-        if "load" in depends:
-            told = seen.figures[int(seen.of[whole[SIZE]])][whole[REPLICAS]]
-        case = _case(space, asked, whole, told, "database" in depends)
-        for name in names:
-            found = RULES[name].read(case)
-            answers[name][index] = found is not None and found.severity == "violated"
-    return {name: mask[of] if len(firsts) > 1 else mask for name, mask in answers.items()}
+    answers: dict[str, list[bool]] = {name: [] for name in names}
+    rules = [(RULES[name].read, answers[name]) for name in names]
+    loaded, agreed = "load" in depends, "database" in depends
+    told, classed = None, seen.of.tolist()
+    for index in itertools.product(firsts, *map(range, lengths[1:])):
+        if loaded:
+            told = seen.figures[classed[index[SIZE]]][index[REPLICAS]]
+        case = _case(space, asked, index, told, agreed)
+        for read, answer in rules:
+            found = read(case)
+            answer.append(found is not None and found.severity == "violated")
+    made = {name: np.array(answer).reshape(lengths) for name, answer in answers.items()}
+    return {name: mask[of] if len(firsts) > 1 else mask for name, mask in made.items()}
 
 
 def _size_classes(space: Space, seen: Loads, depends: tuple[Choice, ...]) -> npt.NDArray[np.intp]:

@@ -6,7 +6,13 @@ import itertools
 from decimal import Decimal
 from typing import NamedTuple
 
-from seatrial.assessor.assess import Question, asked_case, assess, availability_percent
+from seatrial.assessor.assess import (
+    Question,
+    asked_case,
+    assess,
+    availability_percent,
+    bill_of,
+)
 from seatrial.assessor.rules import found_by
 from seatrial.assessor.space import DATABASE, Index, Space
 from seatrial.kernel.assessment import Assessment, Bill
@@ -42,7 +48,7 @@ class _Joined(NamedTuple):
 class Refusals:
     """All groups, joined by platform and rules; what is told of one is what `assess` says.
 
-    Of a group whose cost is known only the rules that it violates are asked again.
+    Only the rules that it violates are asked again.
     """
 
     def __init__(self, asked: Question, groups: list[tuple[Space, list[Group]]]) -> None:
@@ -82,12 +88,13 @@ class Refusals:
     def _line(self, platform: str, rules: tuple[str, ...], joined: _Joined) -> Rejected:
         unknown, micro_usd = joined.cost
         if unknown:
-            nearest = self._assessed(joined)
-            name, reasons, cost = nearest.design.id, nearest.violations, nearest.bill.monthly_usd
+            design = joined.space.design(joined.at)
+            bill = bill_of(self._asked, design)
+            cost = bill.monthly_usd
         else:
             design, cost = joined.space.design(joined.at), Decimal(micro_usd).scaleb(-6)
             bill = Bill(lines=(), monthly_usd=cost)
-            name, reasons = design.id, found_by(asked_case(self._asked, design, bill), rules)
+        name, reasons = design.id, found_by(asked_case(self._asked, design, bill), rules)
         assert all(reason.severity == "violated" for reason in reasons) and rules == tuple(
             reason.rule for reason in reasons
         ), (

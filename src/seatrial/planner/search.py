@@ -156,7 +156,6 @@ def _judged(space: Space, asked: Question) -> _Judged:
     found = masks(space, asked, seen, totals)
     bits = codes(found, space.axes)
     good = bits == 0
-    availability, rto_s = availabilities(space, asked), zone_rto_s(space, asked)
     hours = space.platform.operations.month_hours
     many = int(good.sum())
     return _Judged(
@@ -165,8 +164,8 @@ def _judged(space: Space, asked: Question) -> _Judged:
         _groups(bits, totals, found),
         _first(space, asked, totals, good, seen) if many else [],
         front_of(
-            space, np.where(good, totals, NEVER), seen, availability, rto_s,
-            float("inf") if hours is None else hours.value,
+            space, np.where(good, totals, NEVER), seen, availabilities(space, asked),
+            zone_rto_s(space, asked), float("inf") if hours is None else hours.value,
         ) if many else [],
         choices(space, totals, bits, found, seen, asked),
     )  # fmt: skip

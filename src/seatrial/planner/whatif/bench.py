@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from seatrial.assessor.assess import Question, availability_percent, case_of
 from seatrial.assessor.dimensions import dimensions
 from seatrial.assessor.meters import METERS
-from seatrial.assessor.price import price
+from seatrial.assessor.price import monthly_usd, price
 from seatrial.assessor.promise import promise
 from seatrial.assessor.recovery import recoveries
 from seatrial.assessor.rules import FOLLOWS_LOAD, RULES, broken, check
@@ -46,8 +46,10 @@ _IDEAL = Promise(
 _NO_BILL = Bill(lines=(), monthly_usd=None)
 _BILLED = frozenset(name for name, rule in RULES.items() if "bill" in rule.depends)
 _LOADED = FOLLOWS_LOAD - _BILLED
-_STEADY = frozenset(RULES) - FOLLOWS_LOAD
-"""Rules about the bill, others that follow the load, and those that follow neither."""
+_PLACED = frozenset(name for name, rule in RULES.items() if {*rule.depends} <= {"region"})
+_STEADY = frozenset(RULES) - FOLLOWS_LOAD - _PLACED
+"""Rules about the bill, others that follow the load, those that look at no choice but the region,
+and those that follow none of these."""
 
 
 class Known(NamedTuple):
@@ -91,6 +93,7 @@ class Bench:
         self._steady: dict[str, dict[str, Finding | None]] = {}
         self._holds: dict[tuple[str, float], bool] = {}
         self._broken: dict[str, bool] = {}
+        self._shut: dict[tuple[str, str], bool] = {}
         self._asked_at: dict[float, Question] = {}
         self._fails_from: dict[str, float] = {}
         if like is not None and same_shape(asked.demand, like.asked.demand):
@@ -162,7 +165,10 @@ class Bench:
         self._carries[name] = told.capacity_rps
         case = case_of(asked, design, platform, _NO_BILL, told)
         if name not in self._broken:
-            self._broken[name] = broken(case, _STEADY - self.ignoring)
+            place = (design.platform, design.region)
+            if place not in self._shut:
+                self._shut[place] = broken(case, _PLACED - self.ignoring)
+            self._broken[name] = self._shut[place] or broken(case, _STEADY - self.ignoring)
         return self._broken[name] or broken(case, _LOADED - self.ignoring)
 
     def _promise(self, asked: Question, design: Design, platform: Platform) -> Promise:
@@ -301,7 +307,7 @@ class Bench:
     def _bill(self, design: Design, platform: Platform, requests_day: float) -> Decimal | None:
         asked = self.at(requests_day)
         usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
-        return price(design, platform, asked.book, usage).monthly_usd
+        return monthly_usd(design, platform, asked.book, usage)
 
     def best_wider(self, requests_day: float) -> Assessment | None:
         """The best of all platforms, each scaled out where its designs end."""

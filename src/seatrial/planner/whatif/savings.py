@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from seatrial.assessor.assess import Question
+from seatrial.assessor.assess import Question, bill_of
 from seatrial.assessor.space import Commitments
 from seatrial.assessor.usage import OUTBOUND_SERVICES, Usage, usage_of
 from seatrial.kernel.advice import Saving
@@ -17,7 +17,7 @@ from seatrial.kernel.platform import SPOT
 from seatrial.kernel.units import DAYS_PER_MONTH, plain, term_years, usd
 from seatrial.kernel.workload import Proof
 from seatrial.planner.whatif.bench import Bench
-from seatrial.planner.whatif.variants import bill_of, on_arm, terms_of
+from seatrial.planner.whatif.variants import on_arm, terms_of
 
 LOG_DAYS = 7
 """A week of logs is kept in the place where they are searched; older ones are worth a bucket."""

@@ -8,21 +8,11 @@ from msgspec.structs import replace
 
 from seatrial.assessor.assess import Question
 from seatrial.assessor.beside import beside_of
-from seatrial.assessor.price import price
 from seatrial.assessor.space import Commitments, shapes_of
-from seatrial.assessor.usage import Usage, usage_of
-from seatrial.kernel.assessment import Assessment, Bill
+from seatrial.kernel.assessment import Assessment
 from seatrial.kernel.design import Design
 from seatrial.kernel.platform import ON_DEMAND
 from seatrial.planner.whatif.changed import scaled
-
-
-def bill_of(asked: Question, design: Design, usage: Usage | None = None) -> Bill:
-    """The design's bill under the question's demand, or for a usage that is given."""
-    platform = asked.catalog.platform(design.platform)
-    if usage is None:
-        usage = usage_of(asked.workload, asked.demand, asked.profile, design, platform)
-    return price(design, platform, asked.book, usage)
 
 
 def terms_of(asked: Question, sold: Commitments, design: Design) -> tuple[str, ...]:
