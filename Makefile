@@ -8,7 +8,7 @@ SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' -not -name '*
 KERNELS := src/seatrial/assessor/simulate/kernels.bc
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench bench-sim-real bench-restarts bench-profile fuzz-profile wheels lock golden clean
+.PHONY: help setup demo test test-seatrial test-beside test-runtime test-examples check fix bench bench-sim-real bench-restarts bench-profile fuzz-profile wheels lock golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,12 +43,28 @@ $(VENV)/.installed: $(VENV)/.locked $(KERNELS) pyproject.toml runtime/pyproject.
 demo: setup ## Ship examples/furlong: the whole loop, about three minutes
 	@$(BIN)/seatrial ship examples/furlong
 
-# Three at a time on two cores: apps that boot, answer a trial or are killed are mostly waited for.
+# Without the plugins of packages that happen to be here: of them every worker would import all.
+PLUGINS := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=xdist.plugin,pytest_timeout,_hypothesis_pytestplugin
+PYTEST := $(PLUGINS) "$(CURDIR)/$(BIN)/python" -m pytest -q
+
+# Side by side: where one waits, for a server to start or a budget to end, the other computes.
 test: setup ## Run all tests: the house, the runtime, the examples
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 12 tests
-	@cd runtime && ../$(BIN)/python -m pytest -q -n 2 -o pythonpath=tests tests
+	@$(MAKE) --no-print-directory -j 2 test-seatrial test-beside
+
+test-seatrial: setup
+	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations 12 tests
+
+# Told when all of it is known: two progress bars in one terminal are none.
+test-beside: setup
+	@mkdir -p build; code=0; $(MAKE) --no-print-directory test-runtime test-examples \
+	  > build/test-beside.log 2>&1 || code=$$?; cat build/test-beside.log; exit $$code
+
+test-runtime: setup
+	@cd runtime && $(PYTEST) -n 2 --durations 12 -o pythonpath=tests tests
+
+test-examples: setup
 	@for app in furlong nestegg prism; do \
-	  (cd examples/$$app && ../../$(BIN)/python -m pytest -q -n 2 --dist loadfile tests) || exit 1; \
+	  (cd examples/$$app && $(PYTEST) -n 2 --dist loadfile tests) || exit 1; \
 	done
 
 check: setup ## Lint, types, layers, workflow

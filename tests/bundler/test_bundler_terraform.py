@@ -218,8 +218,15 @@ def test_the_password_is_drawn_once_and_only_where_terraform_hides_it(make_files
 def test_all_are_valid(
     all_cases: dict[str, BundleFiles], tmp_path: Path, terraform: str, plugin_dir: Path
 ) -> None:
-    chosen = with_terraform(all_cases)
-    assert len(chosen) == 3 * 12 + 6
+    """Every two choices together, in half of the bundles: Terraform takes most of a second for
+    each. That all are Terraform is seen when their format is checked."""
+    kinds = ("none", "single", "multi")
+    chosen = {}
+    for name, files in with_terraform(all_cases).items():
+        _, kind, scaling, variables = name.rsplit("-", 3)
+        if (kinds.index(kind) + (scaling == "scales") + (variables == "nasty")) % 2 == 0:
+            chosen[name] = files
+    assert len(chosen) == 3 * 6 + 3
     validate(chosen, tmp_path, terraform, plugin_dir)
 
 
