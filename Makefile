@@ -8,7 +8,7 @@ SOURCES := $(shell find src runtime/src -type f -not -name '*.pyc' -not -name '*
 KERNELS := src/seatrial/assessor/simulate/kernels.bc
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-seatrial test-beside test-runtime test-examples check fix bench bench-sim-real bench-restarts bench-profile fuzz-profile wheels lock golden clean
+.PHONY: help setup demo test test-seatrial test-runtime test-examples check fix bench bench-sim-real bench-restarts bench-profile fuzz-profile wheels lock golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,25 +47,23 @@ demo: setup ## Ship examples/furlong: the whole loop, about three minutes
 PLUGINS := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=xdist.plugin,pytest_timeout,_hypothesis_pytestplugin
 PYTEST := $(PLUGINS) "$(CURDIR)/$(BIN)/python" -m pytest -q
 
-# Side by side: where one waits, for a server to start or a budget to end, the other computes.
+# Told when all of it is known: several progress bars in one terminal are none.
+told = @mkdir -p build; code=0; ( $(2) ) > build/test-$(1).log 2>&1 || code=$$?; \
+  cat build/test-$(1).log; exit $$code
+
+# Side by side: where one waits, for a server to start or a budget to end, another computes.
 test: setup ## Run all tests: the house, the runtime, the examples
-	@$(MAKE) --no-print-directory -j 2 test-seatrial test-beside
+	@$(MAKE) --no-print-directory -j 3 test-seatrial test-runtime test-examples
 
 test-seatrial: setup
 	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --durations 12 tests
 
-# Told when all of it is known: two progress bars in one terminal are none.
-test-beside: setup
-	@mkdir -p build; code=0; $(MAKE) --no-print-directory test-runtime test-examples \
-	  > build/test-beside.log 2>&1 || code=$$?; cat build/test-beside.log; exit $$code
-
 test-runtime: setup
-	@cd runtime && $(PYTEST) -n 2 --durations 12 -o pythonpath=tests tests
+	$(call told,runtime,cd runtime && $(PYTEST) -n 2 --durations 12 -o pythonpath=tests tests)
 
 test-examples: setup
-	@for app in furlong nestegg prism; do \
-	  (cd examples/$$app && $(PYTEST) -n 2 --dist loadfile tests) || exit 1; \
-	done
+	$(call told,examples,for app in furlong nestegg prism; do \
+	  (cd examples/$$app && $(PYTEST) tests) || exit 1; done)
 
 check: setup ## Lint, types, layers, workflow
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
