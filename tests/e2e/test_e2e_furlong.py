@@ -56,7 +56,7 @@ def test_it_runs_as_expected(furlong: Any) -> None:
     running = from_json(status.out.encode(), Deployment)
     assert [p.role for p in running.processes].count("replica") == 2
     live = EXPECT["live"]
-    with urllib.request.urlopen(running.url + live["path"], timeout=10) as answer:
+    with urllib.request.urlopen(running.url + live["path"], timeout=60) as answer:
         assert answer.status == live["status"]
         assert live["contains"] in answer.read().decode()
 

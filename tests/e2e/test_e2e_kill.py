@@ -54,7 +54,7 @@ def pid_of(told: dict[str, Any], role: str) -> int:
 
 
 def answers(told: dict[str, Any]) -> bool:
-    with urllib.request.urlopen(told["url"], timeout=10) as answer:
+    with urllib.request.urlopen(told["url"], timeout=60) as answer:
         return bool(answer.status == 200)
 
 

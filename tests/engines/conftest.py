@@ -96,7 +96,7 @@ class Bench:
     def stop(self) -> Any:
         return self.engine.stop(progress=self.lines.append)
 
-    def get(self, path: str = "/", timeout_s: float = 10.0) -> Any:
+    def get(self, path: str = "/", timeout_s: float = 60.0) -> Any:
         status, body = runner.http_get(f"http://127.0.0.1:{self.release.port}{path}", timeout_s)
         assert status == 200, body
         return json.loads(body)

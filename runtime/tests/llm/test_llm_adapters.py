@@ -64,7 +64,7 @@ def test_answers(kind: str, way: Way, server: StandIn) -> None:
 )
 def test_failures(kind: str, way: Way, step: object, outcome: str, server: StandIn) -> None:
     server.script({"m": [step]})
-    limit_s = 0.4 if outcome == "timed_out" else 20.0
+    limit_s = 1.0 if outcome == "timed_out" else 20.0
     chain = fallback([model(kind, "m", server, timeout_s=limit_s)], throttle_retries=0)
     with pytest.raises(FallbackFailed) as failed:
         way(chain, "hello")
