@@ -31,7 +31,7 @@ def follow(app: Running) -> bytes:
 def test_a_stream_ends_after_its_time_and_a_request_has_longer(
     run: Start, target: str, tmp_path: Path
 ) -> None:
-    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "60")
+    app = run(target, "--stream-timeout-s", "1", "--graceful-timeout-s", "8")
     app.wait_ready()
     request = ask_later(app.bind, f"/wait{tmp_path / 'gate'}")
     with ThreadPoolExecutor() as pool:

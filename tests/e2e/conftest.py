@@ -74,8 +74,9 @@ class Cli(NamedTuple):
         # The caches of package indexes stay: the tests are about Seatrial, not about downloads.
         cache = os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv"))
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SEATRIAL_", "COLUMNS"))}
-        plugins = os.environ.get("SEATRIAL_TERRAFORM_PLUGIN_DIR")
-        extra = {"SEATRIAL_TERRAFORM_PLUGIN_DIR": plugins} if plugins else {}
+        # So do Terraform's providers and the simulator's machine code.
+        names = ("SEATRIAL_TERRAFORM_PLUGIN_DIR", "SEATRIAL_KERNELS_DIR")
+        extra = {name: os.environ[name] for name in names if os.environ.get(name)}
         return {**kept, **extra, "HOME": str(self.home), "UV_CACHE_DIR": cache, "COLUMNS": "80"}
 
 
