@@ -107,9 +107,9 @@ def test_arrays_of_another_kind_are_refused() -> None:
         with pytest.raises(AssertionError):
             list(takes.words(wrong))
     with pytest.raises(AssertionError, match="by place"):
-        station.play(m=np.zeros(1), o=np.zeros(18, np.int64))
+        station.play(g=np.zeros(9, np.int64), vcpu=1.0)
     with pytest.raises(ValueError, match="shorter"):
-        station.play(np.zeros(1))
+        station.play(np.zeros(9, np.int64))
 
 
 def test_every_kernel_has_a_name_of_its_own() -> None:

@@ -256,9 +256,8 @@ def _outlook(
     totals = dict(zip(layout.TOTALS, sums.tolist(), strict=True))
     calm, late, hours = (part.reshape(layout.HOURS, -1) for part in
                          np.split(counts, (layout.LATE, layout.CAME)))  # fmt: skip
-    tails, times, failed = reading.quantiles(
-        calm, late, table.alike, table.overload(cells[-1]), table
-    )
+    after = table.overload(cells[-1]) if late.any() else waits.NOBODY_LATE
+    tails, times, failed = reading.quantiles(calm, late, table.alike, after, table)
     p50, p95, p99 = (1000 * q if math.isfinite(q) else None for q in times)
     came, lost, held = hours.T
     errors = 100 * np.divide(lost + failed, came, where=came > 0, out=np.zeros(layout.HOURS))

@@ -233,7 +233,9 @@ def _scaled(rates, roots, chances, w, state, steps, tables, c):
                     c, LATE + hour * WAITS, w, offered, span, able, able * w[CAPACITY],
                     tables[DELAY + level], before, within,
                 )  # fmt: skip
-            c[hour * COUNTED + counted + int(x + 0.5)] += prompt
+            count = hour * COUNTED + counted + spot
+            c[count] += prompt * (1.0 - part)
+            c[count + 1] += prompt * part
             held += desired
             if kind == FIXED:
                 continue
