@@ -22,6 +22,7 @@ from seatrial.kernel.demand import (
     Uploads,
     Work,
 )
+from seatrial.kernel.design import Design
 from seatrial.kernel.platform import (
     BillLine,
     Capabilities,
@@ -38,6 +39,7 @@ from seatrial.kernel.platform import (
     Size,
     Sourced,
 )
+from seatrial.kernel.simulation import Estimate, HourOutlook, Simulation
 from seatrial.kernel.workload import (
     Component,
     ComponentKind,
@@ -378,3 +380,14 @@ def some_prices(
                             row(platform.provider, line.service, sku, region.id, usd * 0.6, terms)
                         )
     return rows
+
+
+def simulation(design: Design, p95: float) -> Simulation:
+    """A week in which all percentiles of a design are about the same."""
+    said = Estimate(value=p95, low=p95 - 1, high=p95 + 1)
+    hour = HourOutlook(hour=20, rate_rps=1.0, replicas=1.0, latency_ms_p95=p95, error_percent=0.0)
+    return Simulation(
+        design=design.id, method="m", seed=1, latency_ms_p50=said, latency_ms_p95=said,
+        latency_ms_p99=said, error_percent=said, availability_percent=Estimate(value=99.99),
+        replica_hours_month=said, cost_usd_month=said, replicas_peak=1.0, worst=hour, week=(hour,),
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from planner_cases import CATALOG, HERE, SOURCE, demand, workload
+from planner_cases import CATALOG, HERE, SOURCE, demand, simulation, workload
 
 from seatrial.assessor.assess import Question, question
 from seatrial.kernel.demand import Budget, Demand
@@ -18,7 +18,7 @@ from seatrial.kernel.design import Design
 from seatrial.kernel.evidence import Latency, LoadEvidence, Machine
 from seatrial.kernel.plan import Plan, Rejected
 from seatrial.kernel.platform import Catalog, Reference
-from seatrial.kernel.simulation import Estimate, HourOutlook, Simulation
+from seatrial.kernel.simulation import Simulation
 from seatrial.kernel.values import digest, to_json
 from seatrial.kernel.workload import Fact, Service, Workload
 from seatrial.planner.finals import Simulate
@@ -82,16 +82,6 @@ def simulator(slow: set[str]) -> Simulate:
         return tuple(simulation(one, 9999.0 if one.platform in slow else 20.0) for one in designs)
 
     return simulate
-
-
-def simulation(design: Design, p95: float) -> Simulation:
-    said = Estimate(value=p95, low=p95 - 1, high=p95 + 1)
-    hour = HourOutlook(hour=20, rate_rps=1.0, replicas=1.0, latency_ms_p95=p95, error_percent=0.0)
-    return Simulation(
-        design=design.id, method="m", seed=1, latency_ms_p50=said, latency_ms_p95=said,
-        latency_ms_p99=said, error_percent=said, availability_percent=Estimate(value=99.99),
-        replica_hours_month=said, cost_usd_month=said, replicas_peak=1.0, worst=hour, week=(hour,),
-    )  # fmt: skip
 
 
 def test_what_fails_its_simulation_is_rejected_and_the_next_one_taken() -> None:
