@@ -13,9 +13,10 @@ STATE = 4 + 2 * policies.RING
 
 KINDS = ("fixed", "target-tracking", "step", "hpa", "knative", "per-request", "cloud-run")
 FIXED, TRACKING, STEP, HPA, KNATIVE, REQUEST, RUN = range(len(KINDS))
-TICKS = {"hpa": 4, "knative": 10, "cloud-run": 4}
-"""Steps in a minute: HPA looks every 15 s, Knative's panic window is 6 s, and of what Cloud Run
-sees every 5 s, the mean of a minute, every third is looked at. Others look once a minute."""
+TICKS = {"hpa": 4, "knative": 5, "cloud-run": 4}
+"""Steps in a minute: HPA looks every 15 s; of Knative's looks, every 2 s, the highest of six is
+taken, and of what Cloud Run sees every 5 s, the mean of a minute, every third. Others look once a
+minute."""
 METRICS = ("cpu", "requests", "concurrency")
 FIELDS = (
     "kind", "metric", "target", "cooldown_out", "cooldown_in", "ticks", "least", "most",
@@ -43,7 +44,7 @@ COUNTS = CAME + 3 * HOURS
 """What is counted: requests by hour, level and spot, by hour and wait from LATE on; and from CAME
 on by hour what arrived, what was lost, and replica-seconds."""
 
-CHANCES, DRAWS = 4096, 11
+CHANCES, DRAWS = 4096, 6
 """Minutes until chance repeats itself, and what is drawn for each: one for all of it, and one for
 each step."""
 MANY = LEVELS[-1]

@@ -44,7 +44,7 @@ PLAYED_TIMES = 3
 """So many times as many where requests share nothing but a queue: that is so much quicker."""
 WARM = 0.1
 PARTS = 8
-SPANS_S = (6.0, 15.0, 60.0)
+SPANS_S = (12.0, 15.0, 60.0)
 GAMMA_POINTS = 512
 FULL, FULL_WAVES = 4_000, 40
 """Requests of the replay that finds a replica's capacity, or so many for each of its places."""
