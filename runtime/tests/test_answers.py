@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from harness import web_settings
 from seatrial_runtime.guard.headers import SecurityHeaders
-from seatrial_runtime.servers.asgi_answer import RAW_HEAD, Cycle
+from seatrial_runtime.servers import asgi_answer
+from seatrial_runtime.servers.asgi_answer import Cycle
 from seatrial_runtime.servers.asgi_http import Protocol
 from seatrial_runtime.servers.wsgi_request import Maker, Response
 
@@ -43,33 +44,49 @@ class Wire:
 
 
 def answer(
-    messages: list[dict[str, Any]], kind: type[RequestResponseCycle] = Cycle, **given: Any
+    messages: list[dict[str, Any]],
+    kind: type[RequestResponseCycle] = Cycle,
+    method: str = "GET",
+    keep_alive: bool = True,
 ) -> tuple[list[bytes], Any]:
     """What comes of these messages."""
 
     async def run() -> tuple[list[bytes], Any]:
         wire: Any = Wire()
-        none: Any = None
-        scope: Any = {"type": "http", "method": given.pop("method", "GET")}
-        cycle = kind(
-            scope=scope,
-            transport=wire,
-            flow=FlowControl(wire),
-            logger=none,
-            access_logger=none,
-            access_log=False,
-            default_headers=[(b"date", b"today")],
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=given.pop("keep_alive", True),
-            on_response=lambda: None,
-        )
+        cycle = made(kind, {"type": "http", "method": method}, wire, keep_alive)
         for message in messages:
-            sending: Any = message
-            await cycle.send(sending)
+            await cycle.send(message)
         return wire.writes, cycle
 
     return asyncio.run(run())
+
+
+def made(kind: type[RequestResponseCycle], scope: Any, wire: Any, keep_alive: bool) -> Any:
+    """A request as the server makes it."""
+    flow, always = FlowControl(wire), [(b"date", b"today")]
+    if kind is Cycle:
+        protocol: Any = SimpleNamespace(
+            server_state=SimpleNamespace(default_headers=always, tasks=set()),
+            transport=wire,
+            flow=flow,
+            expect_100_continue=False,
+            on_response_complete=lambda: None,
+        )
+        return Cycle(protocol, scope, keep_alive)
+    none: Any = None
+    return kind(
+        scope=scope,
+        transport=wire,
+        flow=flow,
+        logger=none,
+        access_logger=none,
+        access_log=False,
+        default_headers=always,
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=keep_alive,
+        on_response=lambda: None,
+    )
 
 
 def start(headers: Pairs, status: int = 200) -> dict[str, Any]:
@@ -135,10 +152,30 @@ def test_lines_of_the_guard_say_what_its_headers_say(https: bool) -> None:
     as_pairs = headers.complete_bytes(ours, "id", told, https)
     lines = headers.lines(ours, "id", b"ratelimit-limit: 9\r\n", https)  # Learnt by now.
     assert lines is not None
-    raw, _ = answer([{**start(ours), RAW_HEAD: lines}])
-    assert raw == answer([start(as_pairs)])[0]
+    wire: Any = Wire()
+
+    async def begin() -> None:
+        assert made(Cycle, {"type": "http", "method": "GET"}, wire, True).begin(start(ours), lines)
+
+    asyncio.run(begin())
+    assert wire.writes == answer([start(as_pairs)])[0]
     assert headers.lines([(b"X-Frame-Options", b"DENY")], "id", b"", https) is None
     assert headers.lines(iter(ours), "id", b"", https) is None
+
+
+def test_what_is_kept_of_heads_is_no_secret() -> None:
+    asgi_answer._lines.clear()
+    cookie = (b"set-cookie", b"session=1")
+    for _ in range(2):
+        assert (
+            b"set-cookie: session=1\r\n" in answer([start([*JSON, cookie]), body(b"12345")])[0][0]
+        )
+    assert sorted(map(str, asgi_answer._lines)) == sorted(map(str, JSON))
+    mutable: Any = [[b"content-length", b"5"]]
+    assert (
+        answer([start(mutable), body(b"12345")])[0]
+        == answer([start([(b"content-length", b"5")]), body(b"12345")])[0]
+    )
 
 
 class Clock:

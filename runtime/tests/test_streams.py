@@ -45,6 +45,19 @@ def test_a_stream_ends_after_its_time_and_a_request_has_longer(
     assert not app.events("killed")
 
 
+def test_a_stream_without_a_reader_does_not_hold_up_the_end(run: Start) -> None:
+    app = run("asgi_sample:app", "--stream-timeout-s", "3600", "--graceful-timeout-s", "3600")
+    app.wait_ready()
+    connection = http.client.HTTPConnection(app.bind, timeout=30)
+    connection.request("GET", "/stream")
+    connection.getresponse().read1(100)
+    connection.close()
+    wait_for(lambda: app.in_flight() == 1, "stream")  # It never asks whether anybody is there.
+    app.signal(signal.SIGTERM)
+    assert app.wait_exit() == 0
+    assert "lifespan over" in app.stdout and not app.events("killed")
+
+
 def test_a_websocket_works_on_for_its_time_and_is_closed_with_1012(run: Start) -> None:
     app = run("asgi_sample:app", "--stream-timeout-s", "5")
     app.wait_ready()

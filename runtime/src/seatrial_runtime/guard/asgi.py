@@ -1,9 +1,10 @@
 """The one ASGI layer in front of the app. Pure ASGI: what the app streams passes straight on."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
-from seatrial_runtime.guard.asgi_exchange import Exchange, HttpExchange
+from seatrial_runtime.guard.asgi_exchange import Exchange, HttpExchange, Quick
 from seatrial_runtime.guard.asgi_socket import SocketExchange
 from seatrial_runtime.guard.flights import Flights
 from seatrial_runtime.guard.limits import AsyncStore, Drawn, refusal_of, user_tag
@@ -26,18 +27,16 @@ def guarded(
     settings: Settings,
     flights: Flights,
     buckets_fd: int | None = None,
-    raw_head: str = "",
 ) -> "Guard":
     """The app, ASGI 3, with the guard in front; call it after any fork, once in a process.
 
-    `raw_head` is the key under which the server takes lines of the head that are ready to be sent.
 
     `buckets_fd` is what `buckets.create` gave in the supervisor; without it this process counts
     alone. The server must not rewrite `client` and `scheme` by proxy headers itself: the guard
     would take a forged address for the peer's. ImportError, with the fix, when an extra is
     configured that is not installed.
     """
-    return Guard(app, settings, flights, buckets_fd, raw_head)
+    return Guard(app, settings, flights, buckets_fd)
 
 
 class Guard:
@@ -49,9 +48,8 @@ class Guard:
         settings: Settings,
         flights: Flights,
         buckets_fd: int | None,
-        raw_head: str,
     ) -> None:
-        self._app, self.flights, self.raw_head = app, flights, raw_head
+        self._app, self.flights = app, flights
         self.rules = rules = Rules(settings, buckets_fd)
         self.route = asgi_finder(app, settings.command)
         self._redis: AsyncStore | None = None
@@ -63,12 +61,26 @@ class Guard:
         """Serve one request or websocket; anything else passes through."""
         kind = scope["type"]
         if kind == "http":
-            make: type[Exchange] = HttpExchange
+            await self.serve(self._take(HttpExchange, scope, receive, send, None))
         elif kind == "websocket":
-            make = SocketExchange
+            await self.serve(self._take(SocketExchange, scope, receive, send, None))
         else:
             await self._app(scope, receive, send)
-            return
+
+    def began(self, cycle: Quick) -> Coroutine[Any, Any, None]:
+        """The same for a server of ours, as the coroutine of a task that it makes at once.
+
+        A request is judged here and not in that task: the server reads what has come in on all
+        connections before any task runs, so each finds the processor's caches as the one before
+        has left them, and not as an app has.
+        """
+        exchange = self._take(HttpExchange, cycle.scope, cycle.receive, cycle.send, cycle)
+        return self.serve(exchange)
+
+    def _take(
+        self, make: type[Exchange], scope: Scope, receive: Any, send: Any, quick: Quick | None
+    ) -> Exchange:
+        """One more that runs, judged by all that needs no waiting."""
         headers, path = scope["headers"], scope["path"]
         given: Headers = dict(headers)
         repeats = len(given) != len(headers)  # Some header came more than once.
@@ -78,16 +90,23 @@ class Guard:
             context = RequestContext(new_id(), scope.get("method", "GET"), path, True)
             # The app's own use of ids agrees with ours.
             scope["headers"] = [*headers, (b"x-request-id", context.id.encode())]
-        exchange = make(self, scope, receive, send, context, self.rules.timeout_s(path))
-        current.set(context)  # The server made a task for this request: there is nothing to undo.
+        exchange = make(self, scope, receive, send, context, quick)
+        exchange.refusal = self._refusal(scope, given, repeats, exchange)
         self.flights.begin(exchange)
-        requests.began(context)
+        return exchange
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Have the app answer, or refuse; runs in a task of its own, with a context of its own."""
+        quick, context = exchange.quick, exchange.context
+        exchange.task = asyncio.current_task() if quick is None else quick.task
+        current.set(context)  # Nothing to undo: the context ends with the task.
+        requests.began(context, alone=True)
         try:
-            refusal = self._refusal(scope, given, repeats, exchange)
+            refusal = exchange.refusal
             if refusal is None and exchange.drawing is not None and self._redis is not None:
                 refusal = _told(exchange, await exchange.drawing)
             if refusal is None:
-                await self._app(scope, exchange.receives, exchange.send)
+                await self._app(exchange.scope, exchange.receives, exchange.send)
                 if not exchange.begun:
                     await exchange.unanswered()
             else:
@@ -97,11 +116,13 @@ class Guard:
             if not exchange.expired:
                 raise
             await exchange.cancelled()
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             await exchange.failed(error)
         finally:
             exchange.finish()
             self.flights.end(exchange)
+            if quick is not None:
+                quick.ended()
 
     def _named(self, scope: Scope, given: Headers) -> RequestContext:
         """For a request that came with an id of its own; in its scope is the one that holds."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Coroutine
 from threading import get_ident
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seatrial_runtime.guard.bodies import BodyWatch
 from seatrial_runtime.guard.flights import NEVER_S, Flight
@@ -22,6 +22,28 @@ _LINGER_S = 2.0
 _CLIENT_LEFT = ("WebSocketDisconnect", "ClientDisconnect")
 
 
+class Quick(Protocol):
+    """A request and its answer in a server of ours, which knows shorter ways than `send`."""
+
+    scope: dict[str, Any]
+    task: "asyncio.Task[Any] | None"
+
+    async def receive(self) -> Any:
+        """As in ASGI."""
+
+    async def send(self, message: Any) -> None:
+        """As in ASGI."""
+
+    def begin(self, message: Any, lines: bytes) -> bool:
+        """Send a head, `lines` in it; False, and nothing is done, when it has to wait."""
+
+    def end(self, message: Any) -> bool:
+        """Send the whole body; False when there is more to it, or no head of `begin` waits."""
+
+    def ended(self) -> None:
+        """The app has returned, or was broken off."""
+
+
 class Exchange(Flight):
     """What HTTP and websockets have in common. All but `expire` runs in the event loop."""
 
@@ -33,7 +55,6 @@ class Exchange(Flight):
         "_root_path",
         "_send",
         "_shut",
-        "_task",
         "_told_loop",
         "_watch",
         "begun",
@@ -41,8 +62,11 @@ class Exchange(Flight):
         "drawn",
         "expects",
         "https",
+        "quick",
         "receives",
+        "refusal",
         "scope",
+        "task",
     )
 
     def __init__(
@@ -52,15 +76,18 @@ class Exchange(Flight):
         receive: Any,
         send: Any,
         context: RequestContext,
-        timeout_s: float,
+        quick: Quick | None,
     ) -> None:
         # All in one place: a call of another initialiser costs as much as six of these.
         self.context, self.expired, self.thread_id = context, False, get_ident()
+        timeout_s = guard.rules.timeout_s(context.path)
         self.deadline_s = context.began_s + timeout_s if timeout_s else NEVER_S
         self._guard, self.scope, self._receive, self._send = guard, scope, receive, send
         self.receives = receive
         self._root_path = scope.get("root_path", "")
-        self._task = asyncio.current_task()
+        self.quick = quick
+        self.refusal: Refusal | None = None
+        self.task: asyncio.Task[Any] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._watch: BodyWatch | None = None
         # `_shut`: the guard has answered, and what the app still sends goes nowhere.
@@ -92,8 +119,8 @@ class Exchange(Flight):
 
     async def cancelled(self) -> None:
         """The app has ended because its time was over."""
-        if self._task is not None and hasattr(self._task, "uncancel"):
-            self._task.uncancel()
+        if self.task is not None and hasattr(self.task, "uncancel"):
+            self.task.uncancel()
         if self._answering is not None:
             await self._answering
 
@@ -107,32 +134,32 @@ class Exchange(Flight):
         context, guard = self.context, self._guard
         context.route = guard.route(self.scope, self._root_path)
         duration_s = monotonic() - context.began_s
-        requests.ended(context, duration_s, log=guard.rules.request_log)
+        requests.ended(context, duration_s, log=guard.rules.request_log, alone=True)
 
     def expire(self) -> None:
         """From the side thread: have the loop answer 504, once it gets to it."""
-        if not self._told_loop and self._task is not None:
+        if not self._told_loop and self.task is not None:
             self._told_loop = True
-            self._task.get_loop().call_soon_threadsafe(self._expire)
+            self.task.get_loop().call_soon_threadsafe(self._expire)
 
     def _expire(self) -> None:
-        if self.begun or self._finished or self._task is None or self._task.done():
+        if self.begun or self._finished or self.task is None or self.task.done():
             return
         self.expired = True
         missed_s = self.deadline_s
         # Before the cancellation: an app that waits for a thread cannot be cancelled.
-        self._answering = self._task.get_loop().create_task(self.refuse(NO_TIME))
+        self._answering = self.task.get_loop().create_task(self.refuse(NO_TIME))
         self.begun = self._shut = True
         self.deadline_s = missed_s  # The app runs on, and is overdue, until it has returned.
         self.context.status = NO_TIME.status
         self.context.route = self._guard.route(self.scope, self._root_path)
         requests.timed_out(self.context)
         self.finish()
-        self._task.cancel()
+        self.task.cancel()
 
     def frames(self) -> list[FrameType]:
         """Where the loop is, and where this request waits."""
-        waits = [] if self._task is None else self._task.get_stack(limit=8)
+        waits = [] if self.task is None else self.task.get_stack(limit=8)
         return [*super().frames(), *waits]
 
     def problem(self, refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
@@ -154,31 +181,33 @@ class HttpExchange(Exchange):
 
     __slots__ = ()
 
-    def send(self, message: Any) -> Awaitable[None]:
-        """The app's `send`; a function that hands on the server's, for the sake of its cost."""
+    async def send(self, message: Any) -> None:
+        """The app's `send`; the server's short ways first, where it has them."""
         if self._shut:
-            return nothing()
-        kind = message["type"]
+            return
+        kind, quick = message["type"], self.quick
         if kind == "http.response.start":
             if self._watch is not None and self._watch.refusal is not None:
                 requests.limited(self._watch.refusal.kind)
-                return self.refuse(self._watch.refusal)
+                await self.refuse(self._watch.refusal)
+                return
             self.begun, self.deadline_s = True, NEVER_S
             self.context.status = message["status"]
-            message = self._with_headers(message)
+            own = message.get("headers", ())
+            if quick is not None:
+                lines = self._lines(own)
+                if lines is not None and quick.begin(message, lines):
+                    return
+            message = {**message, "headers": self._complete(own)}
         elif kind == "http.response.body" and not message.get("more_body", False):
             self.finish()  # Here and not at the app's return: background tasks follow.
-        sent: Awaitable[None] = self._send(message)
-        return sent
+            if quick is not None and quick.end(message):
+                return
+        await self._send(message)
 
-    def _with_headers(self, message: Any) -> Any:
-        own, guard = message.get("headers", ()), self._guard
-        if guard.raw_head:
-            told = told_lines(self.drawn) if self.drawn is not None else b""
-            lines = guard.rules.headers.lines(own, self.context.id, told, self.https)
-            if lines is not None:
-                return {**message, guard.raw_head: lines}
-        return {**message, "headers": self._complete(own)}
+    def _lines(self, own: object) -> bytes | None:
+        told = told_lines(self.drawn) if self.drawn is not None else b""
+        return self._guard.rules.headers.lines(own, self.context.id, told, self.https)
 
     def watch_body(self, watch: BodyWatch) -> None:
         """Have `watch` see the body as the app receives it."""

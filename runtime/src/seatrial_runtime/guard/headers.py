@@ -87,11 +87,12 @@ class SecurityHeaders:
         """What `complete_bytes` adds, as lines of a head; None when that depends on the app's."""
         if type(given) is not list:
             return None
+        harmless = self.harmless_bytes
         for name, _ in given:
-            if name not in self.harmless_bytes:
+            if name not in harmless:
                 return None
         rest = self.secure_lines if https else self.plain_lines
-        return b"x-request-id: %b\r\n%b%b" % (id.encode(), told, rest)
+        return b"".join((b"x-request-id: ", id.encode(), b"\r\n", told, rest))
 
 
 def _lines(pairs: PairsBytes) -> bytes:

@@ -45,11 +45,10 @@ def _prepare(
         if interface == "asgi":
             from seatrial_runtime.guard import asgi  # Likewise.
             from seatrial_runtime.servers.asgi import serve
-            from seatrial_runtime.servers.asgi_answer import RAW_HEAD  # Likewise.
             from seatrial_runtime.servers.interface import as_asgi3
 
             app = as_asgi3(app)
-            return asgi.guarded(app, spec.settings, flights, buckets_fd, RAW_HEAD), serve
+            return asgi.guarded(app, spec.settings, flights, buckets_fd), serve
         from seatrial_runtime.guard import wsgi  # Likewise.
         from seatrial_runtime.servers.wsgi import serve  # type: ignore[assignment]
 

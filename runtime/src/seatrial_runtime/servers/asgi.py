@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 
+from seatrial_runtime.servers.asgi_answer import Cycle
 from seatrial_runtime.servers.asgi_http import http_protocol
 from seatrial_runtime.servers.asgi_log import ServerLog
 from seatrial_runtime.servers.interface import Asgi
@@ -84,8 +85,10 @@ class Server(uvicorn.Server):
         # For requests that still come on kept connections.
         state.default_headers = [*state.default_headers, (b"connection", b"close")]
         began, cut = time.monotonic(), False
+        lost: dict[Cycle, float] = {}
         while state.connections or state.tasks:
             past_s = time.monotonic() - began
+            _end_lost(state.tasks, lost, past_s)
             connections: list[Any] = list(state.connections)
             for connection in connections:
                 if _is_idle(connection):
@@ -106,6 +109,18 @@ class Server(uvicorn.Server):
                 break
             await asyncio.sleep(_POLL_S)
         return not cut or not state.tasks
+
+
+def _end_lost(running: set[Any], lost: dict[Cycle, float], past_s: float) -> None:
+    """End answers to clients that are gone, once each, after a time to notice that themselves.
+
+    uvicorn drops what such an app sends and tells it nothing more: it may stream for ever. One
+    whose answer has not begun may be at work that counts, and keeps its time.
+    """
+    for cycle in [one for one in running if isinstance(one, Cycle) and one.is_lost()]:
+        if past_s - lost.setdefault(cycle, past_s) >= _LINGER_S:
+            lost[cycle] = float("inf")
+            cycle.cancel()
 
 
 def _is_idle(connection: Any) -> bool:

@@ -1,6 +1,7 @@
 """The request that runs right now, as far as anything needs to know it."""
 
 import contextlib
+import os
 import random
 import re
 from collections.abc import Iterator
@@ -64,9 +65,7 @@ def new_id() -> str:
     return _bits(128).to_bytes(16, "big").hex()
 
 
-def reseed() -> None:
-    """Call it after a fork: both sides would otherwise make the same ids."""
-    _chance.seed()
+os.register_at_fork(after_in_child=_chance.seed)  # Both sides would otherwise make the same ids.
 
 
 @contextlib.contextmanager

@@ -76,38 +76,35 @@ class _Sink:
             emit("warning", "log_lines_dropped", lines=dropped, message="the reader was too slow")
 
 
-class _State:
-    """What every line of this process holds, and where it goes."""
+# What every line of this process holds, and where it goes. Names of the module, and not of a class:
+# those take six times as long to look up, and every request pays for it.
+_sinks: dict[int, _Sink] = {}
+_told: dict[str, str] = {}
+_stamp = (-1, "")
+# Parts of the lines of requests, masked and quoted.
+_likes: dict[tuple[str, str, int, str], tuple[str, str]] = {}
+_whos: dict[tuple[str, str], str] = {}
 
-    sinks: dict[int, _Sink] = {}  # noqa: RUF012  # One state for the process.
-    told: dict[str, str] = {}  # noqa: RUF012
-    stamp = (-1, "")
-    # Parts of the lines of requests, masked and quoted.
-    likes: dict[tuple[str, str, int], tuple[str, str, str]] = {}  # noqa: RUF012
-    whos: dict[tuple[str, str], str] = {}  # noqa: RUF012
-    paths: dict[str, str] = {}  # noqa: RUF012
-
-
-for _cache in (_State.likes, _State.whos, _State.paths):
+for _cache in (_likes, _whos):
     masking.forgets(_cache)
 
 
 def use(out_fd: int, err_fd: int) -> None:
     """Write lines for stdout and stderr to these from now on."""
-    _State.sinks = {STDOUT: _Sink(out_fd), STDERR: _Sink(err_fd)}
+    _sinks.update({STDOUT: _Sink(out_fd), STDERR: _Sink(err_fd)})
 
 
 def tell(**fields: str) -> None:
     """Have every line of this process hold these, like `service` and `environment`."""
-    _State.told.update({name: redact(value) for name, value in fields.items() if value})
-    _State.whos.clear()
+    _told.update({name: redact(value) for name, value in fields.items() if value})
+    _whos.clear()
 
 
 def timestamp() -> str:
     """Now, in UTC to the millisecond; the part before the dot is made once a second."""
     now = time()
     second = int(now)
-    stamp = _State.stamp
+    stamp = _stamp  # Once: another thread may be at the turn of the second.
     if stamp[0] != second:
         stamp = _turned(second)
     return f"{stamp[1]}{_THREE[int((now - second) * 1000)]}Z"
@@ -115,7 +112,8 @@ def timestamp() -> str:
 
 def _turned(second: int) -> tuple[int, str]:
     # Both parts at once: another thread may be at the turn of the second, too.
-    _State.stamp = stamp = (second, strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second)))
+    global _stamp
+    _stamp = stamp = (second, strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second)))
     return stamp
 
 
@@ -132,7 +130,7 @@ def emit(level: str, event: str, *, stream: int = STDERR, **fields: object) -> N
     for name, value in fields.items():
         if value is not None:
             record[redact(name)] = masking.redact_value(value, name)
-    for name, told in _State.told.items():
+    for name, told in _told.items():
         record.setdefault(name, told)
     _sink(stream).write(_blanked(_line(record)) + b"\n")
 
@@ -149,55 +147,49 @@ def request(context: RequestContext, duration_s: float) -> None:
 
     By hand, of parts that are kept: most requests are like others but for their id and times.
     """
-    told, path, id = _State, context.path, context.id
-    like = (context.method, context.route, context.status)
-    head, middle, end = told.likes.get(like) or _like(*like)
+    like = (context.method, context.route, context.status, context.path)
+    head, middle = _likes.get(like) or _like(*like)
     who = (context.client, context.user)
-    tail = told.whos.get(who)
-    if tail is None:
-        tail = _who(*who)
-    path = told.paths.get(path) or _path(path)
+    tail = _whos.get(who) or _who(*who)
+    id = context.id
     if not context.made:
         id = _quoted(redact(id) if masking.holds_secret(id) else id)[1:-1]
     now = time()
     second = int(now)
-    stamp = told.stamp
+    stamp = _stamp
     if stamp[0] != second:
         stamp = _turned(second)
     thousandths = int(duration_s * 1e6 + 0.5)
     line = (
-        f'{{"timestamp":"{stamp[1]}{_THREE[int((now - second) * 1000)]}Z{head}{id}{middle}{path}'
-        f"{end}{thousandths // 1000}.{_THREE[thousandths % 1000]}{tail}"
+        f'{{"timestamp":"{stamp[1]}{_THREE[int((now - second) * 1000)]}Z{head}{id}{middle}'
+        f"{thousandths // 1000}.{_THREE[thousandths % 1000]}{tail}"
     )
-    (told.sinks.get(STDOUT) or _sink(STDOUT)).write(line.encode())
+    (_sinks.get(STDOUT) or _sink(STDOUT)).write(line.encode())
 
 
-def _like(method: str, route: str, status: int) -> tuple[str, str, str]:
-    """The parts of a line that are the same for one method, route and status."""
+def _like(method: str, route: str, status: int, path: str) -> tuple[str, str]:
+    """The parts of a line that are the same for one method, route, status and path."""
     level = "error" if status >= 500 else "info"
     named = redact(method) if masking.holds_secret(method) else method
     found = (
         f'","level":"{level}","event":"request","correlation_id":"',
-        f'","route":{_quoted(route or "(unmatched)")},"method":{_quoted(named)},"path":',
-        f',"status":{status},"duration_ms":',
+        f'","route":{_quoted(route or "(unmatched)")},"method":{_quoted(named)}'
+        f',"path":{_quoted(masking.clean_path(path))},"status":{status},"duration_ms":',
     )
-    return _kept(_State.likes, (method, route, status), found)
+    if len(path) > masking.MAX_PATH_CHARS:
+        return found
+    return _kept(_likes, (method, route, status, path), found)
 
 
 def _who(client: str, user: str) -> str:
     """The end of a line: user, client and what every line of this process holds."""
-    fields = {"user": user, "client": client, **_State.told}
+    fields = {"user": user, "client": client, **_told}
     text = "".join(
         f',"{name}":{_quoted(redact(value) if masking.holds_secret(value) else value)}'
         for name, value in fields.items()
         if value
     )
-    return _kept(_State.whos, (client, user), text + "}\n")
-
-
-def _path(path: str) -> str:
-    text = _quoted(masking.clean_path(path))
-    return _kept(_State.paths, path, text) if len(path) <= masking.MAX_PATH_CHARS else text
+    return _kept(_whos, (client, user), text + "}\n")
 
 
 def _kept(into: dict[_K, _V], key: _K, value: _V) -> _V:
@@ -225,9 +217,9 @@ def _line(record: dict[str, object] | str) -> bytes:
 
 
 def _sink(stream: int) -> _Sink:
-    sink = _State.sinks.get(stream)
+    sink = _sinks.get(stream)
     if sink is None:
-        sink = _State.sinks[stream] = _Sink(stream)
+        sink = _sinks[stream] = _Sink(stream)
     return sink
 
 

@@ -4,7 +4,6 @@ import os
 
 from seatrial_runtime.telemetry import (
     app_logging,
-    context,
     errors,
     extras,
     logs,
@@ -41,7 +40,6 @@ def start(
     logs.use(out_fd, err_fd)
     logs.tell(service=service, environment=environment)
     masking.learn(os.environ)
-    context.reseed()
     if metrics_dir:
         # The app's own prometheus-client writes there, too, and is summed on the same page.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
