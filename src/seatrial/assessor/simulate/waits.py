@@ -37,7 +37,7 @@ BINS = 640
 WAITS = 128
 WAIT_FIRST_S, WAIT_LAST_S = 1e-3, 3600.0
 """The last wait stands for all that are longer, which have no figure."""
-PLAYED_IDLE, PLAYED, PLAYED_FULL = 1_500, 10_000, 4_000
+PLAYED_IDLE, PLAYED, PLAYED_FULL = 3_000, 10_000, 4_000
 """Requests of a cell: hardly used, as fleets mostly are, and close to full. Those in between decide
 what a year's requests took; what is close to full no fleet is for long."""
 PLAYED_TIMES = 3
