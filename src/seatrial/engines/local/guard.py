@@ -23,6 +23,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +55,8 @@ class Guard:
         self._logs: set[str] = set()
         self._plain_user = _plain_user()
         self._count, self._grows = 0, False  # Processes, and whether they became more.
+        self._adding: threading.Thread | None = None  # Their exact memory,
+        self._over = False  # which was too much.
         self._verdict = ""
         self._rest = b""
 
@@ -70,7 +73,8 @@ class Guard:
                 self._reap()
                 if time.monotonic() >= due:
                     self._look()
-                    due = time.monotonic() + (_LOOK_SOON_S if self._grows else _LOOK_EVERY_S)
+                    soon = self._grows or self._adds()
+                    due = time.monotonic() + (_LOOK_SOON_S if soon else _LOOK_EVERY_S)
         finally:
             self._end_all()
 
@@ -199,11 +203,20 @@ class Guard:
             self._condemn(f"it ran more than {self._processes} processes at a time")
             return
         inside = inside or self._inside()
-        # Resident sizes count shared pages once a process, so they are only the first look. The
-        # exact ones wait for a lock that a process holds while it forks: a bomb would not wait.
-        over = not self._grows and _sum_mib(inside, exact=False) > self._memory_mib
-        if over and _sum_mib(inside, exact=True) > self._memory_mib:
+        if self._over:
             self._condemn(f"it used more than {self._memory_mib} MiB of memory")
+        # Resident sizes count shared pages once a process, so they are only the first look.
+        elif not self._adds() and _sum_mib(inside, exact=False) > self._memory_mib:
+            # The exact ones wait for a lock that a process holds while it forks, and meanwhile a
+            # bomb would grow: so they are added up beside.
+            self._adding = threading.Thread(target=self._add_up, args=(inside,), daemon=True)
+            self._adding.start()
+
+    def _adds(self) -> bool:
+        return self._adding is not None and self._adding.is_alive()
+
+    def _add_up(self, inside: list[psutil.Process]) -> None:
+        self._over = _sum_mib(inside, exact=True) > self._memory_mib
 
     def _condemn(self, reason: str) -> None:
         self._verdict = self._verdict or reason
