@@ -48,6 +48,8 @@ class App:
         self.seen: list[Any] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/defect":
+            raise RuntimeError("a defect")
         body, more, kinds = b"", scope["path"] != "/unread", []
         while more:
             message = await receive()
@@ -59,6 +61,8 @@ class App:
 
     def began(self, cycle: Cycle) -> Coroutine[Any, Any, None]:
         """As the guard's."""
+        if cycle.scope["path"] == "/defect":
+            raise RuntimeError("a defect")
         return self._to_the_end(cycle)
 
     async def _to_the_end(self, cycle: Cycle) -> None:
@@ -165,6 +169,11 @@ REQUESTS = {
     + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n",
     "half an answer": b"GET /half HTTP/1.1\r\n" + HOST + b"\r\n",
     "no answer": b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a defect in judging it": b"GET /defect HTTP/1.1\r\n"
+    + HOST
+    + b"\r\nGET / HTTP/1.1\r\n"
+    + HOST
+    + b"\r\n",
     "no request": b"\x16\x03\x01\r\n\r\n",
     "no address": b"GET http:// HTTP/1.1\r\n" + HOST + b"\r\n",
     "two lengths": b"POST / HTTP/1.1\r\n"

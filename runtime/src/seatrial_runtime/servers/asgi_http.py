@@ -138,7 +138,15 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self.tasks.add(cycle)  # It has the task; a call at that one's end costs more than this.
-        cycle.task = self.loop.create_task(app.began(cycle))
+        try:
+            work = app.began(cycle)
+        except (
+            Exception
+        ):  # A defect of the guard's: a 500 with its traceback, not the parser's 400.
+            cycle.ended()
+            self.refused = True  # What follows on the connection, which is closing.
+        else:
+            cycle.task = self.loop.create_task(work)
 
     def on_message_complete(self) -> None:
         """All of the request is there."""
