@@ -25,10 +25,10 @@ from seatrial.engines.engine import Release
 from seatrial.kernel.simulation import Fleet, RouteLaw
 from seatrial.kernel.workload import Workload
 from seatrial.project import Project
-from seatrial.rehearsal import share, targets
+from seatrial.rehearsal import targets
 from seatrial.trials.generator import schedule
 from seatrial.trials.load import LoadResult, run_load
-from seatrial.trials.machine import describe
+from seatrial.trials.machine import describe, share
 
 Floats = npt.NDArray[np.float64]
 
