@@ -33,10 +33,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from servers import BOOT_S_MAX, free_ports
+from servers import BOOT_S_MAX
 
 from seatrial.engines import commands
 from seatrial.engines.local import envoy, launch
+from seatrial.engines.ports import free_ports
 from seatrial.trials.machine import describe
 
 HERE = Path(__file__).parent

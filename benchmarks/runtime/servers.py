@@ -6,13 +6,14 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from seatrial.engines.ports import free_ports
 
 HERE = Path(__file__).parent
 BOOT_S_MAX = 60.0
@@ -130,12 +131,3 @@ def _settle(server: Server) -> None:
         if server.cpu_s() - before_s <= _QUIET_SHARE * _QUIET_S:
             return
     sys.exit("the server does not come to rest")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on right now."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

@@ -22,6 +22,7 @@ from seatrial import settings
 from seatrial.assessor.simulate.exact import Habits, Requests, replay
 from seatrial.assessor.simulate.service import laws_of, samples
 from seatrial.engines.engine import Release
+from seatrial.engines.ports import free_ports
 from seatrial.kernel.simulation import Fleet, RouteLaw
 from seatrial.kernel.workload import Workload
 from seatrial.project import Project
@@ -52,7 +53,7 @@ def row(
         state = Path(folder) / "state"
         try:
             _seatrial("profile", app, state, "--measure")
-            (port,) = servers.free_ports(1)
+            (port,) = free_ports(1)
             _seatrial("deploy", app, state, "--port", str(port))
             return _compared(app, state, f"http://127.0.0.1:{port}", seconds, seed, overhead,
                              limits)  # fmt: skip

@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from real_cells import Cell
 
 from seatrial.engines import commands
 from seatrial.engines.local import envoy, launch
+from seatrial.engines.ports import free_ports
 
 HERE = Path(__file__).parent
 BOOT_S_MAX = 30.0
@@ -85,7 +85,7 @@ def running(cell: Cell, folder: Path) -> Iterator[Running]:
         _end(started)
 
 
-def _write_proxy(folder: Path, ports: list[int]) -> None:
+def _write_proxy(folder: Path, ports: tuple[int, ...]) -> None:
     """The local engine's own configuration, without probes: they would ask the measured slots."""
     points = folder / "endpoints"
     points.mkdir(exist_ok=True)
@@ -149,14 +149,3 @@ def _end(started: list[subprocess.Popen[bytes]]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
     for process in started:
         process.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        found = []
-        for _ in range(count):
-            one = stack.enter_context(socket.socket())
-            one.bind(("127.0.0.1", 0))
-            found.append(int(one.getsockname()[1]))
-        return found

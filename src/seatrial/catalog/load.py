@@ -34,7 +34,6 @@ FILE_BYTES_MAX = 4 * 1024**2
 
 T = TypeVar("T", Provider, Platform, ManagedService)
 
-
 Files = list[tuple[str, bytes]]
 """Names and bytes, in the order of their names."""
 

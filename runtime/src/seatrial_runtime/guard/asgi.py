@@ -30,7 +30,6 @@ def guarded(
 ) -> "Guard":
     """The app, ASGI 3, with the guard in front; call it after any fork, once in a process.
 
-
     `buckets_fd` is what `buckets.create` gave in the supervisor; without it this process counts
     alone. The server must not rewrite `client` and `scheme` by proxy headers itself: the guard
     would take a forged address for the peer's. ImportError, with the fix, when an extra is

@@ -268,7 +268,3 @@ class HttpExchange(Exchange):
             await self.cancelled()
             return
         await super().failed(error)
-
-
-async def nothing() -> None:
-    """What the app sends after the guard has answered."""

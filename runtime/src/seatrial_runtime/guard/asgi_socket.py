@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
-from seatrial_runtime.guard.asgi_exchange import Exchange, nothing
+from seatrial_runtime.guard.asgi_exchange import Exchange
 from seatrial_runtime.guard.flights import NEVER_S
 from seatrial_runtime.guard.refusals import Refusal
 
@@ -20,7 +20,7 @@ class SocketExchange(Exchange):
     def send(self, message: Any) -> Awaitable[None]:
         """The app's `send`; once the handshake is over, messages pass straight on."""
         if self._shut:
-            return nothing()
+            return _nothing()
         if not self.begun:
             self.begun, self.deadline_s = True, NEVER_S
             kind = message["type"]
@@ -64,3 +64,7 @@ class SocketExchange(Exchange):
             # One that is closed already says so by an exception, of whichever kind.
             with contextlib.suppress(Exception):
                 await self._send({"type": "websocket.close", "code": _INTERNAL_ERROR})
+
+
+async def _nothing() -> None:
+    """What the app sends after the guard has answered."""
